@@ -1,0 +1,93 @@
+"""Secure Open User Communication with Siemens S7 controllers.
+
+The names that most programs need are here; everything else is in its room: `ouc.params` (connection descriptions),
+`ouc.certs` (certificates by ID), `ouc.s7` and `ouc.source` (data blocks and TIA Portal's text sources), `ouc.tls`.
+Each name is imported when it is first used, so that a program which only reads data blocks never loads TLS.
+"""
+
+from __future__ import annotations
+
+import logging
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import certs, params, profiles, s7, source, status
+    from .api import Connection, Station, connect
+    from .blocks import TRCV_C, TSEND_C
+    from .certs import Project
+    from .errors import (
+        CertificateError,
+        ConnectionLost,
+        Failure,
+        LocalProtocolError,
+        OUCError,
+        ParameterError,
+        RemoteProtocolError,
+    )
+    from .params import TCON_IP_V4_SEC, TCON_QDN, TCON_QDN_SEC, TCON_IP_v4
+    from .source import DataBlock
+    from .status import Status
+    from .transport import AddressMap, loopback
+
+# Public name -> the room it lives in.
+_HOMES = {
+    **dict.fromkeys(("Connection", "Station", "connect"), "api"),
+    **dict.fromkeys(("TRCV_C", "TSEND_C"), "blocks"),
+    "Project": "certs",
+    **dict.fromkeys(
+        ("CertificateError", "ConnectionLost", "Failure", "LocalProtocolError", "OUCError", "ParameterError",
+         "RemoteProtocolError"), "errors"),
+    **dict.fromkeys(("TCON_IP_V4_SEC", "TCON_IP_v4", "TCON_QDN", "TCON_QDN_SEC"), "params"),
+    "DataBlock": "source",
+    "Status": "status",
+    **dict.fromkeys(("AddressMap", "loopback"), "transport"),
+}  # fmt: skip
+_ROOMS = frozenset({"certs", "params", "profiles", "s7", "source", "status"})
+
+__all__ = [
+    "TCON_IP_V4_SEC",
+    "TCON_QDN",
+    "TCON_QDN_SEC",
+    "TRCV_C",
+    "TSEND_C",
+    "AddressMap",
+    "CertificateError",
+    "Connection",
+    "ConnectionLost",
+    "DataBlock",
+    "Failure",
+    "LocalProtocolError",
+    "OUCError",
+    "ParameterError",
+    "Project",
+    "RemoteProtocolError",
+    "Station",
+    "Status",
+    "TCON_IP_v4",
+    "certs",
+    "connect",
+    "loopback",
+    "params",
+    "profiles",
+    "s7",
+    "source",
+    "status",
+]
+
+# A library is silent unless the program that uses it wants to listen.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f".{name}", __name__)
+    if name in _HOMES:
+        value = getattr(import_module(f".{_HOMES[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

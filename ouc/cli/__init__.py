@@ -1,0 +1,109 @@
+"""The `ouc` command.
+
+Each module of this package brings its commands with `register(app)`; commands of other distributions (the emulator's
+`ouc demo`, say) are found through the entry-point group `ouc.commands`, so that the library never imports them.
+A mistake of the user ends in one line on standard error and exit status 1, never in a traceback.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import sys
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import version as installed
+
+import typer
+
+from ..errors import OUCError, ParameterError
+from ._show import complain, console
+
+__all__ = ["build", "main"]
+
+# Modules of this package that bring commands, in the order of `ouc --help`.
+COMMAND_MODULES: tuple[str, ...] = ("db", "lint", "partner", "status")
+
+
+def build() -> typer.Typer:
+    """Put the command together from this package's modules and from the entry points of others."""
+    app = typer.Typer(
+        name="ouc",
+        help="Secure Open User Communication with Siemens S7 controllers.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for name in COMMAND_MODULES:
+        importlib.import_module(f".{name}", __package__).register(app)
+    for point in entry_points(group="ouc.commands"):
+        app.command(point.name)(_load(point))
+
+    @app.callback()
+    def common() -> None:
+        """Secure Open User Communication with Siemens S7 controllers."""
+
+    @app.command()
+    def version() -> None:
+        """Which ouc, which Python, and which OpenSSL speaks TLS."""
+        from OpenSSL import SSL
+
+        console.print(f"ouc {installed('ouc')}")
+        console.print(f"Python {platform.python_version()} on {platform.system()}")
+        for package in ("pyopenssl", "cryptography", "trio"):
+            console.print(f"{package} {installed(package)}")
+        console.print(SSL.SSLeay_version(SSL.SSLEAY_VERSION).decode())
+
+    return app
+
+
+def _load(point: EntryPoint) -> Callable[..., None]:
+    """A command of another package, or one in its place that says in one line why there is none.
+
+    Such a package may have a name that others have too (`emulator`); a folder of that name in front of it on Python's
+    search path would be taken for it. A package that brings commands therefore carries the name of its distribution.
+    """
+    package = point.module.partition(".")[0]
+    reason = ""
+    try:
+        command: Callable[..., None] = point.load()
+    except (ImportError, AttributeError) as error:
+        reason = str(error)
+    found = sys.modules.get(package)
+    origin = getattr(found, "__file__", None) or ", ".join(getattr(found, "__path__", ["nowhere"]))
+    owner = point.dist.name if point.dist is not None else ""
+    if getattr(found, "DISTRIBUTION", None) != owner:
+        reason = f"another package called {package!r} stands in front of ours on Python's search path"
+    if not reason:
+        return command
+
+    def missing() -> None:
+        raise ParameterError(
+            f"'ouc {point.name}' is not there: {reason}",
+            where=origin,
+            remedy="Start from another folder, or rename that package",
+        )
+
+    missing.__doc__ = f"(not there: {reason})"
+    return missing
+
+
+def main() -> None:
+    """Run the command line of this process; the exit status is 0, 1 (a failure told in one line) or 2 (usage)."""
+    try:
+        build()()
+    except OUCError as error:
+        complain(str(error))
+        raise SystemExit(1) from None
+    except BrokenPipeError:
+        # Whoever reads our output has seen enough; python would complain once more while closing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+    except OSError as error:
+        complain(f"{error.filename or 'ouc'}: {error.strerror or error}")
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        complain("interrupted")
+        raise SystemExit(130) from None
