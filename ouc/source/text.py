@@ -1,0 +1,131 @@
+"""From the bytes of a file to text: encoding, comments, program code.
+
+TIA Portal writes UTF-8 with a byte order mark and CRLF; it reads UTF-16 and UTF-32 with a mark and the Windows code
+page without one. Copies in version control often have lost the mark or the CR. Everything here is linear in the size
+of the file, whatever it holds.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from pathlib import Path
+
+import attrs
+
+from ..errors import ParameterError
+
+__all__ = ["MAX_SEPARATORS", "MAX_SOURCE", "SourceText", "read_text", "scan"]
+
+#: Largest source in bytes. The largest real exports seen are below 1 MiB.
+MAX_SOURCE = 8 * 1024 * 1024
+
+#: Most separators (`; , . ( [ {`) in a source: what bounds the time and memory of reading it. A block of 100,000 members
+#: with as many assignments has about half of them.
+MAX_SEPARATORS = 600_000
+
+# The longer marks first: that of UTF-32 little-endian begins with that of UTF-16.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+
+# What hides keywords (comments, texts, quoted names), and the keywords that enclose program code. Each alternative
+# ends at the end of the text at the latest, so that nothing unfinished makes the scan start over.
+_SCAN = re.compile(
+    r"//(?P<comment>[^\r\n]*)|\(\*[\s\S]*?(?:\*\)|\Z)|'[^'$\r\n]*(?:\$.[^'$\r\n]*)*'?|\"[^\"\r\n]*\"?"
+    r"|\b(?P<word>FUNCTION_BLOCK|FUNCTION|ORGANIZATION_BLOCK|PROGRAM|BEGIN"
+    r"|END_(?:FUNCTION_BLOCK|FUNCTION|ORGANIZATION_BLOCK|PROGRAM))\b",
+    re.IGNORECASE,
+)
+
+
+@attrs.frozen
+class SourceText:
+    """A source that is ready to be parsed.
+
+    Attributes:
+        name: What errors call it: the path as it was given.
+        text: The source; program code is blanked, line by line, so that positions stay.
+        comments: `// …` comments without slashes, by line and column, both counted from 1.
+    """
+
+    name: str
+    text: str = attrs.field(repr=False)
+    comments: dict[int, tuple[int, str]] = attrs.field(repr=False)
+
+
+def read_text(path: Path) -> str:
+    """Read a file in whatever encoding TIA Portal would take it.
+
+    Raises:
+        ParameterError: No such file, larger than 8 MiB, or binary.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_SOURCE + 1)
+    except FileNotFoundError:
+        raise ParameterError("there is no such file", where=str(path)) from None
+    except OSError as error:
+        raise ParameterError(f"cannot be read: {error.strerror}", where=str(path)) from None
+    if len(data) > MAX_SOURCE:
+        raise ParameterError(f"is larger than {MAX_SOURCE // 2**20} MiB, which no source is", where=str(path))
+    return decode(data, str(path))
+
+
+def decode(data: bytes, name: str = "<source>") -> str:
+    """Bytes of a source to text; raises `ParameterError` where they are no text."""
+    try:
+        for mark, encoding in _MARKS:
+            if data.startswith(mark):
+                return data[len(mark) :].decode(encoding)
+        if b"\0" in data:
+            raise ParameterError("is no text: it holds zero bytes", where=name)
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError:
+            return data.decode("cp1252", "replace")
+    except UnicodeDecodeError as error:
+        raise ParameterError(f"is no {error.encoding} text: {error.reason} at byte {error.start}", where=name) from None
+
+
+def scan(name: str, text: str) -> SourceText:
+    """Find the comments and blank the code of program blocks; lines end in a line feed afterwards."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    if sum(map(text.count, ";,.([{")) > MAX_SEPARATORS:
+        raise ParameterError("holds more statements than any block that a CPU can load", where=name)
+    comments: dict[int, tuple[int, str]] = {}
+    pieces: list[str] = []
+    line, counted, kept = 1, 0, 0
+    in_block, code_from = False, -1
+    for match in _SCAN.finditer(text):
+        comment, word = match["comment"], match["word"]
+        if comment is not None and code_from < 0:
+            line += text.count("\n", counted, match.start())
+            counted = match.start()
+            comments[line] = (counted - text.rfind("\n", 0, counted), comment.strip())
+        elif word is None:
+            continue
+        elif word.upper().startswith("END_"):
+            if code_from >= 0:
+                pieces += [text[kept:code_from], _blank(text, code_from, match.start())]
+                kept = match.start()
+            in_block, code_from = False, -1
+        elif word.upper() == "BEGIN":
+            code_from = match.end() if in_block and code_from < 0 else code_from
+        elif code_from < 0:
+            in_block = True
+    if code_from >= 0:
+        pieces += [text[kept:code_from], _blank(text, code_from, len(text))]
+        kept = len(text)
+    return SourceText(name, "".join([*pieces, text[kept:]]), comments)
+
+
+def _blank(text: str, start: int, end: int) -> str:
+    """As many lines as the stretch has, the last as long as it is, so that what follows keeps line and column."""
+    lines = text.count("\n", start, end)
+    last = text.rfind("\n", start, end) if lines else start - 1
+    return "\n" * lines + " " * (end - last - 1)
