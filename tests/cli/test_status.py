@@ -1,0 +1,56 @@
+"""`ouc status`."""
+
+from __future__ import annotations
+
+import pytest
+
+from ouc.errors import ParameterError
+from ouc.status import ROWS, of_block
+
+from .commands import run
+
+
+@pytest.mark.parametrize("spelling", ["80E4", "16#80e4", "W#16#80E4", "0x80E4"])
+def test_a_word_is_explained_with_causes_and_remedy(spelling: str) -> None:
+    ran = run("status", spelling)
+    assert ran.exit_code == 0
+    assert "16#80E4  TLS: no valid certification authority was found" in ran.stdout
+    assert "'Certificates of the partner devices'" in ran.stdout
+
+
+def test_a_word_for_machines_has_the_whole_row() -> None:
+    found = run("status", "80EB", "--json").json
+    assert found["status"] == "16#80EB"
+    assert found["error"] is True
+    assert found["blocks"] == ["TCON"]
+    assert found["remedy"]
+
+
+def test_a_word_that_nobody_explains_is_said_to_be_unknown() -> None:
+    assert run("status", "80EF", "--json").json["known"] is False
+
+
+def test_all_words_are_listed() -> None:
+    listed = run("status", "--all", "--json").json
+    assert [row["status"] for row in listed] == [str(code) for code in sorted(ROWS)]
+    assert "16#80E4" in run("status", "--all").stdout
+
+
+def test_the_words_of_one_block_are_listed() -> None:
+    listed = run("status", "--block", "tsend", "--json").json
+    assert [row["status"] for row in listed] == [str(row.code) for row in of_block("TSEND")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["zz"], "no STATUS word"),
+        (["80E4", "--all"], "nothing to explain"),
+        ([], "nothing to explain"),
+        (["--block", "TSENDX"], "there is no block"),
+    ],
+)
+def test_a_mistake_is_one_error_with_a_remedy(arguments: list[str], part: str) -> None:
+    error = run("status", *arguments).error
+    assert isinstance(error, ParameterError)
+    assert part in str(error)
