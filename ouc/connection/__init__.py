@@ -1,0 +1,8 @@
+"""The life of connections as tables, and the port between programs and the communication side."""
+
+from __future__ import annotations
+
+from .link import Effect, LinkEvent, LinkState
+from .port import Link, Port, SendJob, Shell
+
+__all__ = ["Effect", "Link", "LinkEvent", "LinkState", "Port", "SendJob", "Shell"]
