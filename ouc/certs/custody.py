@@ -1,0 +1,212 @@
+"""Opening a project and keeping it safe: files, logins, users, backups, and devices that are carried away."""
+
+from __future__ import annotations
+
+import os
+import stat
+import uuid
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import attrs
+
+from ..errors import OUCError, ParameterError
+from . import users as people
+from .backing import Backing, MemoryBacking
+from .carried import write_device
+from .create import default_cas
+from .entry import summary
+from .file import FileBacking, create_file, open_file
+from .issue import moment
+from .keys import KeySource, generate
+from .session import Session, utc_now
+from .state import Draft, Protection, State
+from .vault import ClearVault, Cost, LockedVault, MemoryVault, OpenVault, Right, Vault, new_rings, seal_user
+
+__all__ = ["Custody"]
+
+
+class Custody(Session):
+    """A project as something that is opened, locked, copied and closed. Also a context manager that closes it."""
+
+    @classmethod
+    def create(
+        cls,
+        name: str,
+        *,
+        path: str | os.PathLike[str] | None = None,
+        password: str | bytes | None = None,
+        user: str = "admin",
+        mirror: bool = False,
+        insecure_keys: bool = False,
+        now: datetime | None = None,
+        make_key: KeySource = generate,
+        cost: Cost | None = None,
+    ) -> Self:
+        """A new project with its default CAs 1 and 2 (R33).
+
+        Args:
+            name: 1 to 64 characters; part of the default CAs' names.
+            path: A new file; None keeps the project in memory, keys included, and gone with the process.
+            password: Of the first administrator. A file without one can do what TIA Portal allows an unprotected
+                project: local managers with self-signed certificates, their keys in memory only.
+            user: Name of that administrator.
+            mirror: The project mirrors one in TIA Portal: it makes nothing by itself and gives out no IDs; every import
+                names its ID.
+            insecure_keys: Keep the keys of an unprotected file in the file, in clear. For laboratories.
+            now: Time of creation.
+            make_key: Where new keys come from, by kind.
+            cost: Of the password's stretching.
+
+        Raises:
+            ParameterError: The file exists, or an argument is not what it should be.
+        """
+        if not 0 < len(name) <= 64 or not name.isprintable():
+            raise ParameterError(f"{name!r} cannot be the name of a project", where="name", remedy="1 to 64 characters")
+        if path is None and (password is not None or insecure_keys):
+            raise ParameterError("a project in memory has no password", where="password", remedy="Give a path as well")
+        if password is not None and insecure_keys:
+            raise ParameterError("a password and insecure keys exclude each other", where="insecure_keys")
+        protection: Protection = "process" if path is None else "clear" if insecure_keys else "none"
+        state = State(name=name, uuid=uuid.uuid4().hex, mirror=mirror, protection=protection)
+        vault: Vault = ClearVault() if insecure_keys else MemoryVault()
+        if password is not None:
+            rings = new_rings()
+            first = seal_user(state.uuid, user, "administrator", password, rings, cost or Cost())
+            state = attrs.evolve(state, protection="password", users={user: first})
+            vault = OpenVault(state.uuid, rings)
+        draft = Draft(state, vault=vault, now=moment(now or utc_now()), make_key=make_key)
+        if not mirror and state.protection in ("process", "password"):
+            default_cas(draft)
+        backing: Backing
+        if path is None:
+            backing = MemoryBacking(draft.finished(), draft.events)
+        else:
+            backing = create_file(path, draft.finished(), draft.events)
+        return cls(backing, vault, user=user, right="administrator", make_key=make_key)
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        password: str | bytes | None = None,
+        user: str = "admin",
+        make_key: KeySource = generate,
+    ) -> Self:
+        """Open a project file, logging a user in.
+
+        Args:
+            path: The file.
+            password: Of the user; None for a project without protection.
+            user: Who logs in; the right comes with the user.
+            make_key: Where new keys come from, by kind.
+
+        Raises:
+            ParameterError: No such file, not a project, a wrong password or an unknown user.
+        """
+        backing, vault, right = open_file(path, password=password, user=user)
+        return cls(backing, vault, user=user, right=right, make_key=make_key)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file. Snapshots that devices have given stay usable."""
+        self._backing.close()
+
+    # -- users --------------------------------------------------------------------------------------------------------
+
+    def protect(
+        self, password: str | bytes, *, user: str = "admin", cost: Cost | None = None, now: datetime | None = None
+    ) -> None:
+        """Protect an unprotected project: the first administrator, sealed keys, and default CAs 1 and 2 (R32).
+
+        This session is logged out by it; open the project again with the password (R62).
+        """
+        self._change("administrator", now, lambda draft: people.protect(draft, user, password, cost or Cost()))
+        self._vault, self.right = LockedVault(), "diagnostics"
+
+    def add_user(
+        self, name: str, right: Right, password: str | bytes, *, cost: Cost | None = None, now: datetime | None = None
+    ) -> None:
+        """A new user with a password of their own.
+
+        Args:
+            name: 1 to 64 characters.
+            right: `administrator`, `standard` (tables of devices, opens their keys) or `diagnostics` (reads).
+            password: 1 to 1024 bytes.
+            cost: Of the password's stretching.
+            now: Time of the operation.
+        """
+        self._change("administrator", now, lambda draft: people.add(draft, name, right, password, cost or Cost()))
+
+    def set_password(
+        self, password: str | bytes, *, user: str | None = None, cost: Cost | None = None, now: datetime | None = None
+    ) -> None:
+        """Another password for this session's user or, as an administrator, for another one."""
+        name = user or self.user
+        needs: Right = "diagnostics" if name == self.user else "administrator"
+        self._change(needs, now, lambda draft: people.set_password(draft, name, password, cost or Cost()))
+
+    def remove_user(self, name: str, *, now: datetime | None = None) -> None:
+        """Remove a user; one administrator has to stay."""
+        self._change("administrator", now, lambda draft: people.remove(draft, name))
+
+    # -- copies -------------------------------------------------------------------------------------------------------
+
+    def download(
+        self,
+        device: str,
+        path: str | os.PathLike[str],
+        *,
+        password: str | bytes | None,
+        insecure_keys: bool = False,
+        cost: Cost | None = None,
+    ) -> None:
+        """Write one device's certificates, keys and trust into a file of its own, for `Device.open` (R62).
+
+        Args:
+            device: Name.
+            path: The file; one that is there is replaced in one step.
+            password: Of the file, not of the project.
+            insecure_keys: Without a password, write the keys in clear. For laboratories.
+            cost: Of the password's stretching.
+        """
+        if self.right != "administrator":
+            raise ParameterError("only an administrator downloads a device", where=self.name)
+        if password is None and not insecure_keys:
+            raise ParameterError("a device file needs a password", where="password", remedy="Give one")
+        config = self._backing.current().device(device)
+        write_device(path, self._download(device), config, password=password, cost=cost or Cost())
+
+    def backup(self, target: str | os.PathLike[str]) -> None:
+        """Copy the project into a new file, while others may go on working with it."""
+        self._backing.backup(os.fspath(target))
+
+    def check(self) -> tuple[str, ...]:
+        """What is wrong with the project, one sentence each: the file, its permissions, every certificate and key."""
+        found = list(self._backing.damage())
+        if isinstance(self._backing, FileBacking) and os.name == "posix":
+            mode = stat.S_IMODE(Path(self._backing.path).stat().st_mode)
+            if mode & 0o077:
+                found.append(f"the file can be read by others (mode {mode:04o}); it should be 0600")
+        if self.protection == "clear":
+            found.append("private keys lie in the file in clear")
+        state = self._backing.current()
+        for number, entry in sorted(state.entries.items()):
+            try:
+                if summary(entry.certificate) != entry.facts:
+                    found.append(f"certificate {number}: what the table says differs from the certificate")
+                if entry.sealed and self._vault.holds(entry.sealed, entry.ring):
+                    self._key(entry)
+            except OUCError as error:
+                found.append(f"certificate {number}: {error}")
+        return tuple(found)

@@ -1,0 +1,291 @@
+"""Local managers: what each device's tables list, and what switching something on does by itself.
+
+Sources: certificates.md 1.1, 1.2, 1.8; requirements.md R24 to R30, R57, R58, R142, R143.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
+from typing import Final
+
+import attrs
+
+from ..errors import ParameterError
+from .create import Wish, create, renew
+from .entry import Entry, Tab
+from .keys import PrivateKey
+from .links import chain_ids
+from .snapshot import CERTIFICATE_LIMIT, Held, Revocation, Role
+from .state import DeviceConfig, Draft, State
+from .templates import TEMPLATES
+
+__all__ = [
+    "add_device", "assign", "content", "delete", "held_by", "ids_on", "readdress", "remove_device", "set_revocation",
+    "switch_on", "unassign", "use_global_settings", "use_local_settings",
+]  # fmt: skip
+
+# "Used as" in the Assign dialog of a CP (certificates.md 1.8), and what the manager's column then says.
+ROLES: Final = {"device": "SSL certificate", "web": "Web server", "trusted": ""}
+
+
+def add_device(draft: Draft, device: DeviceConfig) -> Entry | None:
+    """Put a device into the project; a CPU brings the certificate of its PG/HMI communication (R28).
+
+    Raises:
+        ParameterError: The name is taken or unusable, or an address is none.
+    """
+    if device.name in draft.devices:
+        raise ParameterError(f"there is a device {device.name!r} already", where=draft.before.name)
+    if not 0 < len(device.name) <= 40 or not device.name.isprintable() or "/" in device.name:
+        raise ParameterError(f"{device.name!r} cannot be the name of a device", where="name",
+                             remedy="1 to 40 characters without '/'")  # fmt: skip
+    draft.devices[device.name] = attrs.evolve(device, addresses=_addresses(device.addresses))
+    if device.kind != "CPU" or draft.before.mirror:
+        return None
+    return create(draft, Wish(usage="communication", device=device.name))
+
+
+def _addresses(given: Sequence[str]) -> tuple[str, ...]:
+    try:
+        return tuple(dict.fromkeys(str(ip_address(one)) for one in given))
+    except ValueError as error:
+        raise ParameterError(str(error), where="addresses") from None
+
+
+_SERVICES: Final = ("web", "opcua")
+
+
+def switch_on(draft: Draft, name: str, service: str) -> Entry:
+    """Activate the web server or the OPC UA server, which brings its certificate (R29).
+
+    Returns:
+        The certificate, new or already there.
+    """
+    device = draft.device(name)
+    if service not in _SERVICES:
+        raise ParameterError(f"service {service!r} is not known", remedy=f"Choose among {', '.join(_SERVICES)}")
+    draft.devices[name] = attrs.evolve(
+        device, web=device.web or service == "web", opcua=device.opcua or service == "opcua"
+    )
+    for number in device.own:
+        if draft.entries[number].usage == service:
+            return draft.entries[number]
+    return create(draft, Wish(usage=service, device=name))
+
+
+def use_global_settings(draft: Draft, name: str) -> tuple[int, ...]:
+    """Switch "Use global security settings" on: the local manager is wiped and its automatic certificates made anew.
+
+    Private keys cannot be restored, and IDs change; programs that name them have to be corrected (R30).
+
+    Returns:
+        The IDs that are gone.
+    """
+    device = draft.device(name)
+    if device.global_settings:
+        return ()
+    gone = tuple(number for number in device.own if draft.entries[number].device == name)
+    services = [draft.entries[number].usage for number in gone]
+    for number in gone:
+        draft.remove(number, "deleted with the local manager")
+    draft.devices[name] = attrs.evolve(draft.devices[name], global_settings=True)
+    for usage in services:
+        if usage in ("communication", *_SERVICES):
+            create(draft, Wish(usage=usage, device=name))
+    return gone
+
+
+def use_local_settings(draft: Draft, name: str) -> None:
+    """Switch it off: the device keeps what it made itself and loses sight of everything else (R25)."""
+    device = draft.device(name)
+    local = tuple(number for number in device.own if draft.entries[number].issuer_id == number)
+    draft.devices[name] = attrs.evolve(device, global_settings=False, own=local, partners=(), roles={})
+
+
+def readdress(draft: Draft, name: str, addresses: Sequence[str], names: Sequence[str] | None) -> tuple[int, ...]:
+    """Change a device's addresses; its local certificates follow by themselves, global ones do not (R142, R143).
+
+    Returns:
+        IDs of the certificates that still carry the old addresses and have to be renewed by hand.
+    """
+    device = attrs.evolve(draft.device(name), addresses=_addresses(addresses))
+    if names is not None:
+        device = attrs.evolve(device, names=tuple(names))
+    draft.devices[name] = device
+    stale = []
+    for number in device.own:
+        entry = draft.entries[number]
+        if entry.device != name or not entry.facts.addresses or set(entry.facts.addresses) == set(device.addresses):
+            continue
+        if device.global_settings:
+            stale.append(number)
+            continue
+        others = [text for text in entry.facts.san if not text.startswith("IP:")]
+        san = [*others, *(f"IP:{one}" for one in device.addresses)]
+        renew(draft, number, Wish(usage=entry.usage, san=san), keep_key=True)
+    return tuple(stale)
+
+
+def assign(draft: Draft, number: int, name: str, used_as: str | None) -> Entry:
+    """List a certificate in a device's tables, as its own or as a partner's (R24, R57, R58).
+
+    Args:
+        draft: The operation's draft.
+        number: ID of the certificate.
+        name: The device.
+        used_as: `device`, `web` or `trusted`; by default `device` where the private key is here, else `trusted`.
+
+    Raises:
+        ParameterError: The key is missing, the role of the CP is taken, or the device holds 64 certificates.
+    """
+    entry, device = draft.entry(number), draft.device(name)
+    role = used_as or ("device" if entry.has_key and entry.tab is Tab.DEVICE else "trusted")
+    if role not in ROLES:
+        raise ParameterError(f"'used as' {role!r} is not known", remedy=f"Choose among {', '.join(ROLES)}")
+    if not device.global_settings:
+        raise ParameterError(
+            f"{name} uses its local certificate manager, which knows no certificates but its own", where=name,
+            remedy="Switch on 'Use global security settings for certificate manager'",
+        )  # fmt: skip
+    if role == "trusted":
+        if number not in device.partners:
+            device = attrs.evolve(device, partners=(*device.partners, number))
+    else:
+        if not entry.has_key or entry.facts.is_ca:
+            raise ParameterError(
+                f"certificate {number} cannot be a device's own: "
+                + ("it is a CA" if entry.facts.is_ca else "its private key is not in the project")
+            )
+        taken = device.roles.get(role)
+        if device.kind == "CP" and taken not in (None, number):
+            raise ParameterError(
+                f"{name} has its {role} certificate already, ID {taken}", remedy=f"Unassign {taken} first"
+            )
+        roles: Mapping[str, int] = {**device.roles, role: number} if device.kind == "CP" else device.roles
+        own = device.own if number in device.own else (*device.own, number)
+        device = attrs.evolve(device, own=own, roles=roles)
+        row = TEMPLATES.get(entry.usage)
+        entry = attrs.evolve(entry, used_as=row.used_as if row is not None and role == "device" else ROLES[role])
+    draft.devices[name] = device
+    draft.entries[number] = entry
+    check_limit(draft, device)
+    draft.log(entry, "assigned", f"{name}, {role}")
+    return entry
+
+
+def check_limit(draft: Draft, device: DeviceConfig) -> None:
+    """Refuse what would not fit on the device."""
+    count = len(_roles(draft.entries, device))
+    if count > CERTIFICATE_LIMIT:
+        raise ParameterError(
+            f"{count} certificates for {device.name}; at most {CERTIFICATE_LIMIT} fit", where=device.name,
+            remedy="Trust a CA instead of many certificates, or unassign what is not used",
+        )  # fmt: skip
+
+
+def unassign(draft: Draft, number: int, name: str) -> Entry:
+    """Take a certificate out of a device's tables. It stays in the project; a local one has nowhere else to be."""
+    entry, device = draft.entry(number), draft.device(name)
+    if number not in device.own and number not in device.partners:
+        raise ParameterError(f"certificate {number} is not assigned to {name}", where=name)
+    if not device.global_settings:
+        draft.remove(number)
+        return entry
+    draft.devices[name] = attrs.evolve(
+        device,
+        own=tuple(one for one in device.own if one != number),
+        partners=tuple(one for one in device.partners if one != number),
+        roles={role: one for role, one in device.roles.items() if one != number},
+    )
+    if entry.tab is Tab.DEVICE and not any(number in other.own for other in draft.devices.values()):
+        entry = draft.entries[number] = attrs.evolve(entry, used_as="Not assigned")
+    draft.log(entry, "unassigned", name)
+    return entry
+
+
+def delete(draft: Draft, number: int) -> Entry:
+    """Delete an entry for good (certificates.md 1.1, R39).
+
+    Raises:
+        ParameterError: It is a default CA, a CP's, or a CA whose certificates are still in use.
+    """
+    entry = draft.entry(number)
+    if entry.default_ca:
+        raise ParameterError(f"certificate {number} is a CA of the project itself and cannot be deleted")
+    for device in draft.devices.values():
+        if device.kind == "CP" and number in device.roles.values():
+            raise ParameterError(
+                f"certificate {number} is assigned to {device.name}", remedy=f"Unassign it from {device.name} first"
+            )
+    children = draft.children(number)
+    if children:
+        ids = ", ".join(str(child.id) for child in children[:8])
+        raise ParameterError(f"CA {number} has issued certificates that are still here: {ids}", remedy="Delete them first")
+    draft.remove(number)
+    return entry
+
+
+def remove_device(draft: Draft, name: str) -> None:
+    """Take a device out; what its local manager alone held goes with it."""
+    device = draft.device(name)
+    if not device.global_settings:
+        for number in device.own:
+            draft.remove(number, "deleted with its device")
+    del draft.devices[name]
+
+
+def set_revocation(draft: Draft, name: str, policy: Revocation) -> None:
+    """Choose what a device does with revocation lists."""
+    if policy not in ("off", "if-present", "required"):
+        raise ParameterError(f"policy {policy!r} is not known", remedy="Choose among off, if-present, required")
+    draft.devices[name] = attrs.evolve(draft.device(name), revocation=policy)
+
+
+def ids_on(state: State, device: DeviceConfig) -> tuple[int, ...]:
+    """IDs that a download brings to the device."""
+    return tuple(_roles(state.entries, device))
+
+
+def content(state: State, device: DeviceConfig) -> tuple[object, ...]:
+    """What a download consists of, comparable: equal content is no new generation for the device."""
+    roles = _roles(state.entries, device)
+    return (
+        tuple((number, role, state.entries[number].facts.fingerprint) for number, role in roles.items()),
+        device.revocation,
+        tuple(state.groups.values()),
+        tuple((issuer, crl.number, crl.der) for issuer, crl in state.crls.items() if issuer in roles),
+    )
+
+
+def _roles(entries: Mapping[int, Entry], device: DeviceConfig) -> dict[int, Role]:
+    """What a download brings to the device, by ID (certificates.md 1.1).
+
+    Own certificates with the CAs above them: CAs of the project verify partners, foreign ones only once they are assigned.
+    Partners' certificates and CAs with everything above them that the project knows.
+    """
+    def above(number: int) -> tuple[int, ...]:
+        return chain_ids(number, lambda one: entries[one].issuer_id if one in entries else None)[0]
+
+    found: dict[int, Role] = {}
+    for number in device.own:
+        for up in above(number):
+            found[up] = "chain" if entries[up].imported else "authority"
+    for number in device.partners:
+        for one in (number, *above(number)):
+            found[one] = "authority" if entries[one].facts.is_ca else "partner"
+    # Last: a device's own certificate stays its own, whatever else lists it.
+    found |= dict.fromkeys(device.own, "own")
+    return found
+
+
+def held_by(state: State, device: DeviceConfig, keys: Mapping[int, PrivateKey]) -> tuple[Held, ...]:
+    """The certificates of a device with the private keys of its own ones."""
+    found = []
+    for number, role in _roles(state.entries, device).items():
+        entry = state.entries[number]
+        found.append(
+            Held(id=number, certificate=entry.certificate, facts=entry.facts, key=keys.get(number), role=role,
+                 issuer_id=entry.issuer_id)
+        )  # fmt: skip
+    return tuple(found)

@@ -1,0 +1,141 @@
+"""Revocation that works: reasons, numbered lists with an end, and lists of foreign CAs.
+
+TIA Portal itself exports empty lists only and its CPUs consult none (certificates.md 3); what is here is for partners that
+do, and for devices of this library whose policy is `if-present` or `required`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ..errors import CertificateError, ParameterError
+from .entry import Entry
+from .issue import Revoked, make_crl, reason_flag
+from .state import Draft, RevocationList
+
+__all__ = ["CRL_DAYS", "empty_crl", "import_crl", "make_list", "revoke"]
+
+# Days until the next list is due, where nobody says otherwise.
+CRL_DAYS: Final = 30
+
+
+def revoke(draft: Draft, number: int, reason: str) -> Entry:
+    """Revoke a certificate that a CA of the project issued, and put it on a new list.
+
+    Raises:
+        ParameterError: It is revoked already, signs itself, or its CA's key is not in the project.
+    """
+    entry = draft.entry(number)
+    reason_flag(reason)
+    if entry.revoked is not None:
+        raise ParameterError(f"certificate {number} was revoked on {entry.revoked:%Y-%m-%d}")
+    if entry.issuer_id is None or entry.issuer_id == number:
+        raise ParameterError(
+            f"certificate {number} was not issued by a CA of the project",
+            remedy="Take it out of the devices that trust it: ouc cert unassign",
+        )
+    revoked = attrs.evolve(entry, revoked=draft.now, reason=reason)
+    draft.entries[number] = revoked
+    draft.log(revoked, "revoked", reason)
+    # A certificate that lost its place to a renewal may still be abroad: the old serial stays on the list too.
+    make_list(draft, entry.issuer_id, CRL_DAYS)
+    return revoked
+
+
+def make_list(draft: Draft, issuer_id: int, days: int) -> RevocationList:
+    """A new complete list of a CA: the next number, what is revoked now and what the last list said."""
+    signer = draft.signer(issuer_id)
+    last = draft.crls.get(issuer_id)
+    if last is not None and last.foreign:
+        raise ParameterError(
+            f"CA {issuer_id} has a list from elsewhere, number {last.number}", remedy="Import its next list instead"
+        )
+    lines = {
+        int(one.facts.serial, 16): Revoked(int(one.facts.serial, 16), one.revoked, one.reason)
+        for one in draft.children(issuer_id)
+        if one.revoked is not None
+    }
+    for old in crl_of(last.der) if last is not None else ():
+        lines.setdefault(old.serial_number, Revoked(old.serial_number, old.revocation_date_utc, _reason(old)))
+    number = 1 if last is None else last.number + 1
+    crl = make_crl(signer, lines.values(), number=number, now=draft.now, days=days)
+    draft.crls[issuer_id] = RevocationList(issuer_id, number, crl.public_bytes(Encoding.DER))
+    draft.log(draft.entry(issuer_id), "revocation list", f"number {number}, {len(lines)} revoked")
+    return draft.crls[issuer_id]
+
+
+def _reason(line: x509.RevokedCertificate) -> str:
+    try:
+        return line.extensions.get_extension_for_class(x509.CRLReason).value.reason.value
+    except x509.ExtensionNotFound:
+        return "unspecified"
+
+
+def empty_crl(draft: Draft, issuer_id: int, days: int) -> bytes:
+    """The empty list that TIA Portal exports, for clients that insist on one per CA. Not kept.
+
+    Raises:
+        ParameterError: Certificates of this CA are revoked: an empty list would bring them back.
+    """
+    if issuer_id in draft.crls and len(crl_of(draft.crls[issuer_id].der)) > 0:
+        raise ParameterError(
+            f"CA {issuer_id} has revoked certificates; an empty list would make them valid again",
+            remedy="Export its current list: ouc cert crl",
+        )
+    crl = make_crl(draft.signer(issuer_id), (), number=1, now=draft.now, days=days)
+    return crl.public_bytes(Encoding.DER)
+
+
+def import_crl(draft: Draft, crl: x509.CertificateRevocationList) -> RevocationList:
+    """Take over a list from the CA that issued it; only a newer one replaces what is there.
+
+    Raises:
+        CertificateError: No CA of the project made its signature (16#80E4).
+        ParameterError: It is older than the one that is there.
+    """
+    for entry in sorted(draft.entries.values(), key=lambda one: one.id):
+        if entry.facts.is_ca and entry.certificate.subject == crl.issuer and _signed(crl, entry.certificate):
+            return _take(draft, entry, crl)
+    raise CertificateError(
+        "no CA of the project signed this revocation list", status=0x80E4, where=crl.issuer.rfc4514_string(),
+        remedy="Import the CA first",
+    )  # fmt: skip
+
+
+def _take(draft: Draft, entry: Entry, crl: x509.CertificateRevocationList) -> RevocationList:
+    last = draft.crls.get(entry.id)
+    number = crl_number(crl)
+    if last is not None:
+        if not last.foreign:
+            raise ParameterError(f"CA {entry.id} keeps its own list here", remedy="Revoke with: ouc cert revoke")
+        older = crl_of(last.der)
+        if (number, crl.last_update_utc) < (last.number, older.last_update_utc):
+            raise ParameterError(f"revocation list {number} is older than number {last.number}, which is here already")
+    draft.crls[entry.id] = RevocationList(entry.id, number, crl.public_bytes(Encoding.DER), foreign=True)
+    draft.log(entry, "revocation list", f"number {number} imported, {len(crl)} revoked")
+    return draft.crls[entry.id]
+
+
+def _signed(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    key = issuer.public_key()
+    try:
+        return crl.is_signature_valid(key)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+
+
+def crl_of(der: bytes) -> x509.CertificateRevocationList:
+    """Parse a stored list."""
+    return x509.load_der_x509_crl(der)
+
+
+def crl_number(crl: x509.CertificateRevocationList) -> int:
+    """Its number; 0 where it has none."""
+    try:
+        return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+    except (x509.ExtensionNotFound, ValueError):
+        return 0
