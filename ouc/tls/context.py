@@ -1,0 +1,182 @@
+"""From a policy and credentials to OpenSSL's context, built once and never changed.
+
+A context is shared by every connection with the same settings; what belongs to one connection (clock, expected address,
+what was observed) is set on the connection. A new generation of the device's certificates means new contexts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+import attrs
+from cryptography import x509
+from OpenSSL import SSL, crypto
+
+from .. import certs
+from ..errors import Failure
+from . import _openssl
+from .credentials import Credentials
+from .policy import Policy
+from .verdict import Observed
+
+__all__ = ["Contexts", "TLSContext"]
+
+_VERSIONS: Final = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
+
+KeyLog = Callable[[bytes], None]
+
+
+@attrs.define
+class Session:
+    """What OpenSSL's callbacks know about one connection; hangs on the connection itself."""
+
+    observed: Observed
+    clock: Callable[[], datetime]
+    server_side: bool
+    asked_for_certificate: bool = False
+    key_updates: int = 0
+    chain: dict[int, x509.Certificate] = attrs.field(factory=dict)
+
+
+@attrs.frozen(eq=False)
+class TLSContext:
+    """An OpenSSL context together with what it was made from."""
+
+    policy: Policy
+    credentials: Credentials
+    server_side: bool
+    ssl: SSL.Context = attrs.field(repr=False)
+
+    @classmethod
+    def build(
+        cls, policy: Policy, credentials: Credentials, *, server_side: bool, key_log: KeyLog | None = None
+    ) -> TLSContext:
+        """Build a context from memory; no certificate or key touches a file.
+
+        Args:
+            policy: Versions, groups, suites and habits.
+            credentials: Own certificate and trust, already resolved.
+            server_side: True for the passive side.
+            key_log: Called with each line of an NSS key log. Whoever holds the log can read the traffic: only for
+                captures that were asked for by name.
+        """
+        context = SSL.Context(SSL.TLS_METHOD)
+        context.set_min_proto_version(min(_VERSIONS[version] for version in policy.versions))
+        context.set_max_proto_version(max(_VERSIONS[version] for version in policy.versions))
+        context.set_cipher_list(f"{':'.join(policy.suites_12)}:@SECLEVEL={policy.security_level}".encode())
+        context.set_tls13_ciphersuites(":".join(policy.suites_13).encode())
+        _openssl.set_groups(context, policy.groups)
+        _openssl.set_signature_algorithms(context, policy.signatures)
+        # OP_NO_TICKET turns off stateless tickets: TLS 1.3 then sends two of 79 bytes, as the recorded CPU did, and
+        # nothing about a partner leaves this process. Without a session cache nothing is ever resumed.
+        context.set_options(
+            SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION | SSL.OP_CIPHER_SERVER_PREFERENCE
+        )
+        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        context.set_session_id(b"ouc")
+        context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+        if not policy.send_chain:
+            context.set_mode(_openssl.LEAF_ONLY)
+        if credentials.own is not None:
+            context.use_certificate(credentials.own.certificate)
+            context.use_privatekey(credentials.own.key)
+            for above in credentials.own.chain if policy.send_chain else ():
+                context.add_extra_chain_cert(above)
+        _trust(context, credentials.trust, server_side=server_side, depth=policy.max_depth)
+        context.set_info_callback(_watch)
+        if key_log is not None:
+            context.set_keylog_callback(lambda _connection, line: key_log(line))
+        return cls(policy, credentials, server_side, context)
+
+
+def _trust(context: SSL.Context, trust: certs.Trust | None, *, server_side: bool, depth: int) -> None:
+    if trust is None:
+        context.set_verify(SSL.VERIFY_NONE)
+        return
+    store = context.get_cert_store()
+    assert store is not None  # noqa: S101 - a context made by us always has one
+    for certificate in trust.pool:
+        store.add_cert(crypto.X509.from_cryptography(certificate))
+
+    def verify(connection: SSL.Connection, certificate: crypto.X509, error: int, at: int, ok: int) -> bool:
+        # Called from the root down to the leaf. `ok` is OpenSSL's verdict; the first bad one is the reason.
+        session: Session = connection.get_app_data()
+        if not ok:
+            if not session.observed.verify_result:
+                session.observed.verify_result, session.observed.verify_depth = error, at
+            return False
+        session.chain[at] = certificate.to_cryptography()
+        if at == 0:
+            session.observed.verdict = _second_opinion(session, trust)
+        return session.observed.verdict is None
+
+    mode = SSL.VERIFY_PEER | (SSL.VERIFY_FAIL_IF_NO_PEER_CERT if server_side else 0)
+    context.set_verify(mode, verify)
+    context.set_verify_depth(depth)
+
+
+def _second_opinion(session: Session, trust: certs.Trust) -> Failure | None:
+    """Ask our own verification too.
+
+    It knows what OpenSSL cannot be told: that the chain must pass through the referenced certificate, and the device's
+    policy on revocation lists ("if present" has no flag there).
+    """
+    chain = tuple(session.chain[depth] for depth in sorted(session.chain))
+    purpose: Literal["client", "server"] = "client" if session.server_side else "server"
+    verdict = certs.verify(chain, purpose=purpose, trust=trust, now=session.clock())
+    return verdict.failure
+
+
+_STATES_ASKED: Final = frozenset({b"SSLv3/TLS read server certificate request"})
+_STATES_TICKET: Final = frozenset({b"SSLv3/TLS read server session ticket"})
+_STATES_UPDATE: Final = frozenset({b"TLSv1.3 read server key update", b"TLSv1.3 read client key update"})
+
+
+def _watch(connection: SSL.Connection, where: int, value: int) -> None:
+    """OpenSSL's info callback: alerts of both directions, and the three states that no other call reports."""
+    session: Session | None = connection.get_app_data()
+    if session is None:
+        return
+    if where & SSL.SSL_CB_ALERT:
+        description = value & 0xFF
+        if description == 0:  # close_notify is an end, not a failure
+            return
+        if where & SSL.SSL_CB_READ:
+            session.observed.alert_received = description
+        else:
+            session.observed.alert_sent = description
+    elif where & SSL.SSL_CB_LOOP:
+        state = connection.get_state_string()
+        if state in _STATES_ASKED:
+            session.asked_for_certificate = True
+        elif state in _STATES_TICKET:
+            session.observed.confirmed = True
+        elif state in _STATES_UPDATE:
+            session.key_updates += 1
+
+
+def utc_now() -> datetime:
+    """The host's clock, aware."""
+    return datetime.now(UTC)
+
+
+class Contexts:
+    """The contexts of one generation of a device's certificates, each built once.
+
+    Args:
+        key_log: Passed to every context that is built; see `TLSContext.build`.
+    """
+
+    def __init__(self, *, key_log: KeyLog | None = None) -> None:
+        self._key_log = key_log
+        self._built: dict[tuple[object, ...], TLSContext] = {}
+
+    def get(self, policy: Policy, credentials: Credentials, *, server_side: bool) -> TLSContext:
+        """The context for these settings, built at the first call."""
+        own, trust = credentials.own, credentials.trust
+        key = (policy, server_side, own.id if own else None, trust.reference if trust else None)
+        if key not in self._built:
+            self._built[key] = TLSContext.build(policy, credentials, server_side=server_side, key_log=self._key_log)
+        return self._built[key]

@@ -1,0 +1,316 @@
+"""The TLS machine: records and plaintext go in, plaintext and records come out, and nothing ever waits.
+
+OpenSSL works on a pair of memory buffers here. Every call answers with a result or with `Need.READ` ("feed me records
+first"); the caller owns the transport, the clock and all the waiting. `b""` from `read` means that the partner said
+close_notify; a transport that ends without it is a failure, because an attacker can cut a connection but cannot forge
+a close_notify.
+
+A second footing, directly on a non-blocking socket, will share this face (handshake, read, write, close).
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from datetime import datetime
+from ipaddress import IPv4Address
+
+import attrs
+from cryptography import x509
+from OpenSSL import SSL
+
+from ..errors import ConnectionLost, LocalProtocolError, OUCError, RemoteProtocolError
+from . import _openssl
+from .context import Session, TLSContext, utc_now
+from .verdict import Observed, judge
+
+__all__ = ["DataReceived", "Event", "HandshakeCompleted", "Need", "PeerClosed", "TLSEngine", "TLSFacts"]
+
+# The most plaintext that one record holds (RFC 8446 5.1); asking for more gains nothing.
+RECORD = 16_384
+
+
+class Need(enum.Enum):
+    """The machine cannot go on before the caller has done this."""
+
+    READ = "feed records from the transport"
+
+
+@attrs.frozen
+class HandshakeCompleted:
+    """Both sides agree on keys. Under TLS 1.3 a server may still refuse the client's certificate."""
+
+
+@attrs.frozen
+class DataReceived:
+    """Plaintext of one record.
+
+    Attributes:
+        data: 1 to 16,384 bytes.
+    """
+
+    data: bytes
+
+
+@attrs.frozen
+class PeerClosed:
+    """The partner said close_notify: nothing was cut off, nothing more will come."""
+
+
+Event = HandshakeCompleted | DataReceived | PeerClosed
+
+
+@attrs.frozen(kw_only=True)
+class TLSFacts:
+    """What was agreed on, for people and for diagnosis; holds no secret.
+
+    Attributes:
+        version: `"TLS 1.2"` or `"TLS 1.3"`.
+        suite: Cipher suite by OpenSSL's name.
+        group: Key-exchange group by OpenSSL's name, empty where OpenSSL does not tell.
+        partner: The partner's certificate, None if it sent none.
+        chain: The verified chain from the partner's certificate to the root, empty if nothing was verified.
+        asked_for_certificate: On a client: whether the server asked for our certificate.
+    """
+
+    version: str
+    suite: str
+    group: str
+    partner: x509.Certificate | None = attrs.field(default=None, repr=False)
+    chain: tuple[x509.Certificate, ...] = attrs.field(default=(), repr=False)
+    asked_for_certificate: bool = False
+
+
+class TLSEngine:
+    """One TLS connection over memory buffers.
+
+    Args:
+        context: Settings and credentials, shared with other connections.
+        expect: On a client, what the server's subjectAltName must carry: an address (iPAddress entries), a name
+            (dNSName entries), or None for no check (ExtTLSCapabilities bit 0 clear).
+        clock: Tells the time at which certificates are judged; the host's clock by default.
+    """
+
+    def __init__(
+        self,
+        context: TLSContext,
+        *,
+        expect: IPv4Address | str | None = None,
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
+        self._policy = context.policy
+        self._session = Session(Observed(), clock or utc_now, context.server_side)
+        self._ssl = SSL.Connection(context.ssl)
+        self._ssl.set_app_data(self._session)
+        if clock is not None:
+            _openssl.set_time(self._ssl, clock())
+        if isinstance(expect, IPv4Address):
+            _openssl.expect_address(self._ssl, expect)
+        elif expect is not None:
+            _openssl.expect_name(self._ssl, expect.removesuffix("."))
+        if context.server_side:
+            self._ssl.set_accept_state()
+        else:
+            self._ssl.set_connect_state()
+        self._fed = 0
+        self._ended = False
+        self._closing = False
+        self._failure: OUCError | None = None
+        self.established = False
+
+    # -- the face that every footing has -------------------------------------------------------------------------
+
+    def handshake(self) -> Need | None:
+        """Go on with the handshake.
+
+        Returns:
+            None once it is complete, else `Need.READ`. Either way there may be records to take.
+
+        Raises:
+            CertificateError: A certificate is the reason, ours or the partner's; `status` says which kind.
+            RemoteProtocolError: The partner's bytes are not acceptable, or no common settings exist.
+            ConnectionLost: The transport ended first (16#80C5).
+        """
+        self._check_usable()
+        try:
+            self._ssl.do_handshake()
+        except SSL.WantReadError:
+            if self._ended:
+                raise self._fail(_ended_early()) from None
+            return Need.READ
+        except SSL.Error as error:
+            raise self._fail(self._translate(error)) from error
+        self.established = self._session.observed.established = True
+        if not self._verdict_is_open():
+            self._session.observed.confirmed = True
+        return None
+
+    def _verdict_is_open(self) -> bool:
+        # RFC 8446 4.4.2.4: a TLS 1.3 server judges the client's certificate after the client has finished.
+        asked = not self._session.server_side and self._session.asked_for_certificate
+        return asked and self._ssl.get_protocol_version() == SSL.TLS1_3_VERSION
+
+    def read(self, limit: int = RECORD) -> bytes | Need:
+        """Take plaintext.
+
+        Args:
+            limit: The most bytes wanted, at least 1; one call never gives more than one record (16,384 bytes).
+
+        Returns:
+            Data, or `b""` after the partner's close_notify, or `Need.READ`.
+
+        Raises:
+            ConnectionLost: The transport ended without close_notify: what was said may have been cut off (16#80C5).
+            CertificateError: Under TLS 1.3, the partner refused our certificate after the handshake (16#80E1).
+            RemoteProtocolError: A record is damaged (16#80E0), or the partner broke the rules.
+        """
+        self._check_usable()
+        try:
+            data = self._ssl.recv(min(limit, RECORD))
+        except SSL.WantReadError:
+            if self._session.key_updates > self._policy.max_key_updates:
+                raise self._fail(
+                    RemoteProtocolError(
+                        f"the partner sent {self._session.key_updates} key updates without data", status=0x80E0
+                    )
+                ) from None
+            if self._ended:
+                raise self._fail(_ended_early()) from None
+            return Need.READ
+        except SSL.ZeroReturnError:
+            return b""
+        except SSL.Error as error:
+            raise self._fail(self._translate(error)) from error
+        # Data proves that the partner accepted us: from here on an alert is an end, not a refusal.
+        self._session.observed.confirmed = True
+        self._session.key_updates = 0
+        return data
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Encrypt all of `data`; 16,384 bytes at most go into one record. Empty data is no record at all.
+
+        Raises:
+            LocalProtocolError: Before the handshake is complete, or after `close`.
+        """
+        self._check_usable()
+        if self._closing:
+            raise LocalProtocolError("sending after close")
+        if not self.established:
+            raise LocalProtocolError("sending before the handshake is complete", status=0x80EE)
+        # An empty SSL_write is reported as a system error without a number; it means nothing anyway.
+        if len(data):
+            try:
+                self._ssl.sendall(data)
+            except SSL.Error as error:
+                raise self._fail(self._translate(error)) from error
+
+    def close(self) -> None:
+        """Say close_notify, once. The partner may still send; `read` goes on until its own close_notify."""
+        if self._closing or not self.established or self._failure is not None:
+            return
+        self._closing = True
+        try:
+            self._ssl.shutdown()
+        except SSL.Error as error:
+            raise self._fail(self._translate(error)) from error
+
+    # -- what belongs to the memory footing ------------------------------------------------------------------------
+
+    def feed(self, records: bytes) -> None:
+        """Take what the transport delivered; `b""` means that it has ended.
+
+        Raises:
+            RemoteProtocolError: More handshake bytes than the policy allows (16#80E0).
+        """
+        if not records:
+            self._ended = True
+            return
+        if not self.established:
+            self._fed += len(records)
+            if self._fed > self._policy.max_handshake:
+                raise self._fail(
+                    RemoteProtocolError(
+                        f"a handshake of more than {self._policy.max_handshake} bytes is refused", status=0x80E0
+                    )
+                )
+        self._ssl.bio_write(records)
+
+    def take(self) -> bytes:
+        """Records for the transport, all that there are; `b""` if there are none."""
+        parts: list[bytes] = []
+        while True:
+            try:
+                parts.append(self._ssl.bio_read(65_536))
+            except SSL.WantReadError:
+                return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def receive_data(self, records: bytes) -> list[Event]:
+        """Feed records and collect everything that they reveal, in order.
+
+        No network is touched. Replies that TLS wants to give wait in `take`, so send those before reading again.
+
+        Args:
+            records: What the transport delivered; empty means that it has ended.
+
+        Raises:
+            OUCError: As `handshake` and `read` do; alerts for the partner wait in `take`.
+        """
+        self.feed(records)
+        events: list[Event] = []
+        if not self.established:
+            if self.handshake() is Need.READ:
+                return events
+            events.append(HandshakeCompleted())
+        while True:
+            data = self.read()
+            if isinstance(data, Need):
+                return events
+            if not data:
+                events.append(PeerClosed())
+                return events
+            events.append(DataReceived(data))
+
+    # -- facts ---------------------------------------------------------------------------------------------------
+
+    @property
+    def facts(self) -> TLSFacts:
+        """What was agreed on. Only after the handshake."""
+        if not self.established:
+            raise LocalProtocolError("no TLS facts before the handshake is complete", status=0x80EE)
+        chain = self._session.chain
+        return TLSFacts(
+            version=self._ssl.get_protocol_version_name().replace("TLSv", "TLS "),
+            suite=self._ssl.get_cipher_name() or "",
+            group=self._ssl.get_group_name() or "",
+            partner=self._ssl.get_peer_certificate(as_cryptography=True),
+            chain=tuple(chain[depth] for depth in sorted(chain)),
+            asked_for_certificate=self._session.asked_for_certificate,
+        )
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the partner is known to have accepted us.
+
+        Under TLS 1.3 a client completes its handshake before the server has judged its certificate; the first thing
+        the server says afterwards (a ticket, or data) is the proof.
+        """
+        return self._session.observed.confirmed
+
+    # -- failures --------------------------------------------------------------------------------------------------
+
+    def _check_usable(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _fail(self, error: OUCError) -> OUCError:
+        self._failure = error
+        return error
+
+    def _translate(self, error: SSL.Error) -> OUCError:
+        if isinstance(error, SSL.SysCallError):
+            return _ended_early()
+        return judge(self._session.observed, error)
+
+
+def _ended_early() -> OUCError:
+    return ConnectionLost("the partner's transport ended without a TLS close_notify", status=0x80C5)
