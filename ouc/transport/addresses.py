@@ -1,0 +1,57 @@
+"""Addresses of the plant and addresses of this computer.
+
+Descriptions and certificates speak of plant addresses (192.168.0.1). In a lab or in CI the partner is somewhere else, on
+the loopback interface say. The map is applied where a socket is opened and where an accepted partner is looked at, and
+nowhere else; RemoteAddress and subjectAltName are always compared as plant addresses.
+"""
+
+from __future__ import annotations
+
+import sys
+from ipaddress import IPv4Address, IPv4Network
+from typing import Final
+
+import attrs
+
+__all__ = ["IDENTITY", "AddressMap", "loopback"]
+
+
+@attrs.frozen
+class AddressMap:
+    """Maps a network of the plant onto one of this computer, host part by host part.
+
+    Attributes:
+        plant: The network that descriptions name; None maps nothing.
+        local: A network of the same size, or a single address (/32) when all plant addresses share it.
+    """
+
+    plant: IPv4Network | None = None
+    local: IPv4Network = attrs.field(factory=lambda: IPv4Network("127.0.0.0/24"))
+
+    def to_local(self, address: IPv4Address) -> IPv4Address:
+        """The address to open a socket on or to; unchanged outside the mapped network."""
+        if self.plant is None or address not in self.plant:
+            return address
+        if self.local.prefixlen == 32:
+            return self.local.network_address
+        return self.local.network_address + (int(address) - int(self.plant.network_address))
+
+    def to_plant(self, address: IPv4Address) -> IPv4Address | None:
+        """The plant address of an accepted partner, None where several share the local one and nobody can tell."""
+        if self.plant is None or address not in self.local:
+            return address
+        if self.local.prefixlen == 32:
+            return None
+        return self.plant.network_address + (int(address) - int(self.local.network_address))
+
+
+IDENTITY: Final = AddressMap()
+
+
+def loopback(plant: str = "192.168.0.0/24") -> AddressMap:
+    """A map for tests and demos: 192.168.0.N becomes 127.0.0.N.
+
+    macOS configures only 127.0.0.1, so there all of them share it.
+    """
+    local = "127.0.0.1/32" if sys.platform == "darwin" else "127.0.0.0/24"
+    return AddressMap(IPv4Network(plant), IPv4Network(local))

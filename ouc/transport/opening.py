@@ -1,0 +1,244 @@
+"""Opening a connection: dial or welcome a partner, check that it is the one described, agree with it on TLS.
+
+One attempt each; what is tried again, and when, is the station's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from ipaddress import IPv4Address
+
+import attrs
+import trio
+
+from ..certs import Device, DeviceStore
+from ..errors import CertificateError, ConnectionLost, OUCError
+from ..params import Endpoint
+from ..profiles import Profile
+from ..tls import DEFAULT, Contexts, Credentials, Policy, TLSEngine, TLSFacts, resolve_credentials
+from .addresses import AddressMap
+from .failures import explain
+from .tcp import Direction, Listener, TCPStream, dial, listen
+from .tls import TLSStream
+
+__all__ = ["Opener", "Wire", "policy_of"]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Wire:
+    """An open connection: where its bytes go, and the socket below."""
+
+    stream: trio.abc.Stream
+    tcp: TCPStream
+    partner: str
+    facts: TLSFacts | None = None
+
+
+@attrs.define(eq=False, kw_only=True)
+class Opener:
+    """What it takes to open the connections of one station.
+
+    Attributes:
+        device: Whose certificates secure connections use, None for plain ones only.
+        profile: Time limits.
+        policy: TLS settings.
+        address: Plant address of the station.
+        addresses: Where plant addresses are on this computer.
+        clock: Tells the time at which certificates are judged (aware); None for the host's clock.
+        tap: Called with connection ID, direction and bytes as they cross the socket.
+        key_log: Called with the lines of an NSS key log.
+    """
+
+    device: Device | None
+    profile: Profile
+    policy: Policy
+    address: IPv4Address | None
+    addresses: AddressMap
+    clock: Callable[[], datetime] | None = None
+    tap: Callable[[int, Direction, bytes], None] | None = None
+    key_log: Callable[[bytes], None] | None = None
+    _contexts: tuple[int, Contexts] | None = None
+
+    async def open_active(self, end: Endpoint) -> Wire:
+        """Dial the partner and, on a secure connection, agree with it on TLS; one attempt.
+
+        Raises:
+            OUCError: What a block would show, with its remedy.
+        """
+        credentials = self._credentials(end)
+        where = f"{end.remote_address or end.remote_name}:{end.remote_port}"
+        target = await self._resolve(end)
+        try:
+            with trio.fail_after(self.profile.connect_timeout):
+                tcp = await dial(
+                    self.addresses.to_local(target),
+                    end.remote_port,
+                    local_address=self.local(),
+                    local_port=end.local_port,
+                    keep_alive=self.profile.keep_alive,
+                )
+        except OSError as error:
+            raise explain(error, where=where) from error
+        except trio.TooSlowError:
+            raise ConnectionLost(
+                f"the partner did not answer within {self.profile.connect_timeout:g} s",
+                status=0x80C6,
+                where=where,
+                remedy="Check cables, address, subnet and router of both sides, and firewalls between them",
+            ) from None
+        expect: IPv4Address | str | None = None
+        if end.check_subject_alternative_name:
+            expect = end.remote_name or end.remote_address
+        return await self._secure(tcp, end, credentials, where=where, expect=expect)
+
+    async def open_passive(self, end: Endpoint, tcp: TCPStream) -> Wire:
+        """Check an accepted partner against the description and, on a secure connection, agree with it on TLS.
+
+        Raises:
+            OUCError: What a block would show, with its remedy; the connection is closed then.
+        """
+        where = self.partner_of(tcp)
+        host, port = tcp.partner
+        address = self.addresses.to_plant(host)
+        wanted = end.remote_address
+        stranger = wanted is not None and int(wanted) != 0 and address is not None and address != wanted
+        if stranger or (end.remote_port and port != end.remote_port):
+            tcp.abort()
+            raise ConnectionLost(
+                f"this connection expects {wanted}:{end.remote_port or '*'}",
+                status=0x80C9,
+                where=where,
+                remedy="Compare RemoteAddress and RemotePort of the passive end with the partner's address",
+            )
+        try:
+            credentials = self._credentials(end)
+        except OUCError:
+            tcp.abort()
+            raise
+        return await self._secure(tcp, end, credentials, where=where)
+
+    async def _secure(
+        self,
+        tcp: TCPStream,
+        end: Endpoint,
+        credentials: Credentials | None,
+        *,
+        where: str,
+        expect: IPv4Address | str | None = None,
+    ) -> Wire:
+        if self.tap is not None:
+            tcp.tap = partial(self.tap, end.connection_id)
+        if credentials is None:
+            return Wire(stream=tcp, tcp=tcp, partner=where)
+        context = self._current_contexts().get(self.policy, credentials, server_side=not end.active)
+        stream = TLSStream(
+            tcp, TLSEngine(context, expect=expect, clock=self.clock), late_tickets=self.policy.tickets == "late"
+        )
+        try:
+            with trio.fail_after(self.profile.handshake_timeout):
+                await stream.do_handshake()
+            if end.active:
+                await stream.confirm(self.policy.confirmation_grace)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            # FIN, not RST: the alert that tells the partner the reason is still on its way.
+            await tcp.aclose()
+            failure = explain(error)
+            raise type(failure)(
+                failure.failure.what,
+                status=failure.status,
+                where=failure.failure.where or where,
+                remedy=failure.failure.remedy,
+            ) from error
+        except trio.TooSlowError:
+            tcp.abort()
+            raise ConnectionLost(
+                f"the TLS handshake was not finished within {self.profile.handshake_timeout:g} s",
+                status=0x80C7,
+                where=where,
+                remedy="Does the partner speak TLS on this port? Compare ActivateSecureConn of both sides",
+            ) from None
+        except BaseException:
+            tcp.abort()
+            raise
+        return Wire(stream=stream, tcp=tcp, partner=where, facts=stream.facts)
+
+    async def _resolve(self, end: Endpoint) -> IPv4Address:
+        if end.remote_address is not None:
+            return end.remote_address
+        name = (end.remote_name or "").removesuffix(".")
+        try:
+            found = await trio.socket.getaddrinfo(name, end.remote_port, trio.socket.AF_INET, trio.socket.SOCK_STREAM)
+        except OSError as error:
+            raise ConnectionLost(
+                f"the name {name!r} cannot be resolved", status=0x80D3, remedy="Check RemoteQDN and the DNS server"
+            ) from error
+        return IPv4Address(found[0][4][0])
+
+    def listen(self, end: Endpoint) -> Listener:
+        """Open the local port of a passive end.
+
+        Raises:
+            OUCError: The port is in use (80A1), reserved (80A2), or the address is not this computer's (80C4).
+        """
+        try:
+            return listen(self.local(), end.local_port, keep_alive=self.profile.keep_alive)
+        except OSError as error:
+            raise explain(error, where=f"local port {end.local_port}") from error
+
+    def local(self) -> IPv4Address | None:
+        """The address to bind: the mapped one in a lab, the system's choice otherwise."""
+        if self.address is None or self.addresses.plant is None:
+            return None
+        return self.addresses.to_local(self.address)
+
+    def partner_of(self, tcp: TCPStream) -> str:
+        """Plant address and port of an accepted partner, empty if it has gone again."""
+        try:
+            host, port = tcp.partner
+        except OSError:
+            return ""
+        return f"{self.addresses.to_plant(host) or host}:{port}"
+
+    def store(self) -> DeviceStore:
+        """The device's certificates as of now.
+
+        Raises:
+            CertificateError: The station has no device (16#80E9).
+        """
+        if self.device is None:
+            raise CertificateError(
+                "this station has no certificates", status=0x80E9, remedy="Give the station a device of a project"
+            )
+        return self.device.download()
+
+    def _current_contexts(self) -> Contexts:
+        generation = self.store().generation
+        if self._contexts is None or self._contexts[0] != generation:
+            self._contexts = (generation, Contexts(key_log=self.key_log))
+        return self._contexts[1]
+
+    def _credentials(self, end: Endpoint) -> Credentials | None:
+        if not end.secure:
+            return None
+        return resolve_credentials(
+            self.store(),
+            active=end.active,
+            server_reference=end.tls_server_cert_ref,
+            client_reference=end.tls_client_cert_ref,
+            request_client_certificate=end.request_client_certificate,
+        )
+
+
+def policy_of(profile: Profile) -> Policy:
+    """TLS settings of a firmware profile, everything else as the library's default.
+
+    A firmware without TLS keeps the default: its secure descriptions are refused by the rules before TLS is asked.
+    """
+    return attrs.evolve(
+        DEFAULT,
+        versions=profile.tls_versions or DEFAULT.versions,
+        groups=profile.groups,
+        confirmation_grace=profile.confirmation_grace,
+    )

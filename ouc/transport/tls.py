@@ -1,0 +1,236 @@
+"""A TLS machine on a trio stream: one pump, one send lock, no cleverness.
+
+Records leave OpenSSL in an order that the partner's sequence numbers rely on, so they are taken from the machine only
+while the send lock is held. A receiving task that has something to say (an alert, an answer to a key update) never waits
+for a sender that is stuck: whoever holds the lock takes along what it finds, so both directions keep moving.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import trio
+
+from ..errors import ConnectionLost, OUCError
+from ..tls import Need, TLSEngine, TLSFacts
+from .busy import DEFAULT_BUDGET, Budget, OneTask
+
+__all__ = ["TLSStream"]
+
+RECEIVE_SIZE = 65_536
+# Plaintext encrypted before the transport sees any of it; bounds the memory of one large send.
+SEND_PIECE = 65_536
+# Seconds that an alert may take to leave when everything else has failed.
+_LAST_WORDS = 1.0
+
+_T = TypeVar("_T")
+
+
+class TLSStream(trio.abc.Stream):
+    """TLS over any trio stream.
+
+    A `send_all` that is cancelled after its first record was made leaves the stream unusable for sending, and says so at
+    every later send: the partner's view would otherwise silently differ from ours (tls-performance.md, pitfall 1).
+
+    Args:
+        transport: Carries the records; closed with this stream.
+        engine: The machine, fresh.
+        late_tickets: On a TLS 1.3 server: keep the session tickets back until the first data. Over a transport where
+            each side sends only when the other reads, early tickets would leave both waiting.
+        budget: Calls in a row that may skip trio's schedule point.
+    """
+
+    def __init__(
+        self, transport: trio.abc.Stream, engine: TLSEngine, *, late_tickets: bool = False, budget: int = DEFAULT_BUDGET
+    ) -> None:
+        self.transport = transport
+        self._engine = engine
+        self._late_tickets = late_tickets
+        self._lock = trio.Lock()
+        self._closed = self._torn = False
+        self._early = self._held = b""
+        self._sending = OneTask("another task is already sending on this connection")
+        self._receiving = OneTask("another task is already receiving on this connection")
+        self._send_budget, self._receive_budget = Budget(budget), Budget(budget)
+
+    @property
+    def facts(self) -> TLSFacts:
+        """What the handshake agreed on."""
+        return self._engine.facts
+
+    # -- establishing ------------------------------------------------------------------------------------------
+
+    async def do_handshake(self) -> None:
+        """Agree on keys. Time limits belong to the caller's cancel scope.
+
+        Raises:
+            trio.BrokenResourceError: With the reason as its cause; `explain` tells it.
+        """
+        with self._receiving:
+            self._check_open()
+            await trio.lowlevel.checkpoint()
+            with _broken():
+                while await self._step(self._engine.handshake) is Need.READ:
+                    await self._pump()
+                if self._late_tickets:
+                    self._held = self._engine.take()
+                await self._flush()
+
+    async def confirm(self, grace: float) -> None:
+        """On a client whose certificate was asked for: wait until the server has accepted it.
+
+        Under TLS 1.3 the server's verdict follows the handshake. A server that has said anything since has accepted; one
+        that stays silent for `grace` seconds is taken at its silence.
+
+        Raises:
+            trio.BrokenResourceError: The server refused; `explain` tells why.
+        """
+        with self._receiving, _broken(), trio.move_on_after(grace):
+            while not self._engine.confirmed:
+                data = await self._step(self._engine.read)
+                if isinstance(data, bytes):
+                    if not data:
+                        raise ConnectionLost(
+                            "the partner closed the connection right after the handshake", status=0x80C5
+                        )
+                    self._early = data
+                elif not self._engine.confirmed:
+                    await self._pump()
+
+    # -- data --------------------------------------------------------------------------------------------------
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Encrypt and send all of `data`; up to 16,384 bytes become one record.
+
+        Raises:
+            trio.BrokenResourceError: The connection broke, now or earlier, or an earlier send was cancelled halfway.
+            trio.BusyResourceError: Another task is sending.
+            trio.ClosedResourceError: This side has closed.
+        """
+        with self._sending:
+            self._check_open()
+            await self._send_budget.start()
+            waited = self._lock.locked()
+            await self._acquire()
+            try:
+                if self._torn:
+                    raise trio.BrokenResourceError("an earlier send was cancelled halfway")
+                # Torn until proven whole: whatever ends the sending early has left a record half sent.
+                self._torn = len(data) > 0
+                with _broken(), memoryview(data) as view:
+                    for start in range(0, len(view), SEND_PIECE):
+                        self._engine.write(view[start : start + SEND_PIECE])
+                        await self._send_records(carry=True)
+                self._torn = False
+            finally:
+                self._lock.release()
+            await self._send_budget.finish(waited=waited)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until the transport takes bytes."""
+        with self._sending:
+            self._check_open()
+            await trio.lowlevel.checkpoint_if_cancelled()
+            async with self._lock:
+                await self.transport.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Plaintext, at least one byte, or `b""` after the partner's close_notify.
+
+        Raises:
+            trio.BrokenResourceError: The transport ended without close_notify, or a record was damaged.
+            trio.BusyResourceError: Another task is receiving.
+            trio.ClosedResourceError: This side has closed.
+        """
+        size = RECEIVE_SIZE if max_bytes is None else max_bytes
+        if size < 1:
+            raise ValueError("max_bytes must be at least 1")
+        with self._receiving:
+            self._check_open()
+            await self._receive_budget.start()
+            if self._early:
+                data, self._early = self._early[:size], self._early[size:]
+                await self._receive_budget.finish(waited=False)
+                return data
+            waited = False
+            with _broken():
+                while True:
+                    result = await self._step(lambda: self._engine.read(size))
+                    if not isinstance(result, Need):
+                        break
+                    waited = True
+                    await self._pump()
+                    self._check_open()
+            await self._receive_budget.finish(waited=waited)
+            return result
+
+    # -- the end -------------------------------------------------------------------------------------------------
+
+    async def aclose(self) -> None:
+        """Say close_notify, then close the transport. Cancelled, it closes at once."""
+        if self._closed:
+            await self.transport.aclose()
+            return
+        self._closed = True
+        try:
+            if not self._torn and not self._lock.locked():
+                # A partner that is gone already has no use for our farewell.
+                with contextlib.suppress(trio.BrokenResourceError, trio.BusyResourceError, OUCError):
+                    self._engine.close()
+                    await self._send_records(carry=True)
+        finally:
+            await self.transport.aclose()
+
+    # -- the pump ------------------------------------------------------------------------------------------------
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise trio.ClosedResourceError("this side has closed the connection")
+
+    async def _step(self, action: Callable[[], _T]) -> _T:
+        """Run one step of the machine; if it fails, the alert that tells the partner why still goes out."""
+        try:
+            return action()
+        except OUCError:
+            with trio.move_on_after(_LAST_WORDS), contextlib.suppress(trio.BrokenResourceError, trio.BusyResourceError):
+                await self._flush()
+            raise
+
+    async def _pump(self) -> None:
+        """The machine needs records: first say what it has to say, then wait for the partner."""
+        await self._flush()
+        self._engine.feed(bytes(await self.transport.receive_some(RECEIVE_SIZE)))
+
+    async def _acquire(self) -> None:
+        try:
+            self._lock.acquire_nowait()
+        except trio.WouldBlock:
+            await self._lock.acquire()
+
+    async def _flush(self) -> None:
+        """Send what receiving gave rise to. Whoever holds the lock takes it along, so there is no need to wait."""
+        if self._lock.locked():
+            return
+        self._lock.acquire_nowait()
+        try:
+            await self._send_records(carry=False)
+        finally:
+            self._lock.release()
+
+    async def _send_records(self, *, carry: bool) -> None:
+        """With the lock held: send all records there are, and those held back too if there is something to carry them."""
+        while records := self._engine.take() or (self._held if carry else b""):
+            if self._held:
+                records, self._held = (records if records is self._held else self._held + records), b""
+            await self.transport.send_all(records)
+
+
+@contextlib.contextmanager
+def _broken() -> Iterator[None]:
+    """Give the machine's failures the form that trio's stream contract asks for; the failure stays as the cause."""
+    try:
+        yield
+    except OUCError as error:
+        raise trio.BrokenResourceError(error.failure.what) from error
