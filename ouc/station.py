@@ -1,0 +1,380 @@
+"""The local end of all connections, "the device": its certificates, its connection table, the tasks that do the waiting.
+
+Everything that decides stands in tables below (`ouc.connection`, `ouc.tls`); a station dials, listens, reads, writes and
+pauses when an effect asks for it, and reports what came of it. One task lives per connection, a second one while a send job
+runs. Errors are translated once and reported as one `Failure`.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import partial
+from ipaddress import IPv4Address
+from types import TracebackType
+from typing import Any
+
+import attrs
+import trio
+
+from . import params, profiles
+from .certs import Device
+from .connection import Effect, Link, LinkEvent, LinkState, Port, SendJob
+from .errors import ConnectionLost, Failure, OUCError, ParameterError
+from .status import Status
+from .tls import Policy, TLSFacts
+from .transport import IDENTITY, AddressMap, Background, Direction, Opener, TCPStream, Wire, explain, policy_of
+
+__all__ = ["Happening", "Station"]
+
+_log = logging.getLogger("ouc.station")
+
+# Handshakes of strangers that one passive end carries on at once; a good partner finds a place beside silent ones.
+_HANDSHAKES_AT_ONCE = 8
+
+
+@attrs.frozen(kw_only=True)
+class Happening:
+    """Something that happened to a connection, for a diagnostics buffer, a log or a demo.
+
+    Attributes:
+        connection_id: 1 to 4095.
+        event: `UP`, `REFUSED` or `LOST`.
+        partner: Plant address and port of the other end, empty if there was none.
+        failure: The reason, for `REFUSED` and `LOST`.
+        facts: What TLS agreed on, for `UP` of a secure connection.
+        partner_id: ID under which the device holds the partner's certificate, None if it does not.
+    """
+
+    connection_id: int
+    event: LinkEvent
+    partner: str = ""
+    failure: Failure | None = None
+    facts: TLSFacts | None = None
+    partner_id: int | None = None
+
+
+@attrs.define(eq=False)
+class _Life:
+    """What the shell keeps per connection."""
+
+    link: Link
+    scopes: set[trio.CancelScope] = attrs.field(factory=set)
+    idle: trio.Event = attrs.field(factory=trio.Event)
+    wire: Wire | None = None
+    attending: trio.Nursery | None = None
+    room: trio.Event | None = None
+    loss: OUCError | None = None
+    sending: trio.Lock = attrs.field(factory=trio.Lock)
+    handshakes: int = 0
+    pause: float = 0.0
+
+    def begin(self, wire: Wire) -> None:
+        """An established connection is attended to; the pauses between attempts start over."""
+        self.wire, self.loss, self.pause = wire, None, 0.0
+
+    def end(self) -> None:
+        """It is attended to no longer."""
+        self.attending = self.wire = self.room = None
+
+
+class Station:
+    """The communication side of a device, for programs in PLC style; `ouc.api` adds the Pythonic face.
+
+    An async context manager; leaving it closes every connection.
+
+    Args:
+        device: Whose certificates the references of secure connections name; None for plain connections only.
+        profile: The firmware to behave as: a `Profile` or its name.
+        address: Plant address of this station; the device's first one by default.
+        addresses: Where plant addresses are on this computer.
+        clock: Tells the time at which certificates are judged (aware); the host's clock by default.
+        policy: TLS settings; by default those of the profile.
+        on_event: Called with every `Happening`, in the station's thread.
+        tap: Called with connection ID, direction and bytes as they cross the socket; for captures.
+        key_log: Called with the lines of an NSS key log. Whoever holds them can read the traffic; loud in the log.
+        chance: Source of jitter, for reproducible runs.
+    """
+
+    def __init__(
+        self,
+        device: Device | None = None,
+        *,
+        profile: profiles.Profile | str = profiles.DEFAULT,
+        address: IPv4Address | str | None = None,
+        addresses: AddressMap = IDENTITY,
+        clock: Callable[[], datetime] | None = None,
+        policy: Policy | None = None,
+        on_event: Callable[[Happening], None] | None = None,
+        tap: Callable[[int, Direction, bytes], None] | None = None,
+        key_log: Callable[[bytes], None] | None = None,
+        chance: random.Random | None = None,
+    ) -> None:
+        self.device = device
+        self.profile = profiles.profile(profile) if isinstance(profile, str) else profile
+        self.address = self._own_address(address)
+        self.opener = Opener(
+            device=device,
+            profile=self.profile,
+            policy=policy or policy_of(self.profile),
+            address=self.address,
+            addresses=addresses,
+            clock=clock,
+            tap=tap,
+            key_log=key_log,
+        )
+        self._on_event = on_event
+        self._chance = chance or random.Random()  # noqa: S311 - spreads retries, hides nothing
+        self._lives: dict[Link, _Life] = {}
+        self._background = Background()
+        self._nursery: trio.Nursery | None = None
+        self.port = Port(
+            self,
+            check=self._check,
+            resources=self.profile.connections,
+            receive_buffer=self.profile.receive_buffer,
+            max_length=self.profile.max_len,
+            clock=clock,
+        )
+        if key_log is not None:
+            _log.warning("the TLS keys of this station are logged: whoever reads the log can read the traffic")
+
+    def _own_address(self, address: IPv4Address | str | None) -> IPv4Address | None:
+        if address is None:
+            held = self.device.addresses if self.device is not None else ()
+            return IPv4Address(held[0]) if held else None
+        return IPv4Address(address)
+
+    # -- life of the station -----------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Station:
+        self._nursery = await self._background.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        for life in self._lives.values():
+            if life.wire is not None:
+                life.wire.tcp.abort()
+        self._nursery = None
+        return await self._background.__aexit__(kind, error, trace)
+
+    def _start(self, work: Callable[[], Awaitable[None]], life: _Life) -> None:
+        """Begin a task of a connection; its cancel scope exists before the task runs, so that CLOSE always reaches it."""
+        if self._nursery is None:
+            raise ParameterError(
+                "the station is not running", remedy="Use it inside 'async with Station(...) as station:'"
+            )
+        scope = trio.CancelScope()
+        life.scopes.add(scope)
+
+        async def run() -> None:
+            try:
+                with scope:
+                    await work()
+            finally:
+                life.scopes.discard(scope)
+                if not life.scopes:
+                    life.idle.set()
+
+        self._nursery.start_soon(run)
+
+    # -- what the port asks for (Shell) --------------------------------------------------------------------------
+
+    def perform(self, effect: Effect, link: Link) -> None:
+        """Begin to carry out an effect of the link table."""
+        if link.direct:
+            # Whoever opened the link in Python style does its waiting himself.
+            if effect is Effect.CLOSE:
+                self.port.report(link, LinkEvent.GONE)
+            return
+        life = self._lives.setdefault(link, _Life(link))
+        if effect is Effect.DIAL:
+            self._start(partial(self._dial, life), life)
+        elif effect is Effect.LISTEN:
+            self._start(partial(self._listen, life), life)
+        elif effect is Effect.PAUSE:
+            self._start(partial(self._pause, life), life)
+        elif effect is Effect.DROP:
+            if life.attending is not None:
+                life.attending.cancel_scope.cancel()
+        elif effect is Effect.CLOSE:
+            self._close(life)
+
+    def transmit(self, link: Link, job: SendJob) -> None:
+        """Begin to send."""
+        life = self._lives.get(link)
+        if life is None or life.attending is None:
+            job.failure = Failure("the connection is not established", Status(0x80A1))
+        else:
+            life.attending.start_soon(self._transmit, life, job)
+
+    def room_made(self, link: Link) -> None:
+        """Let the reader go on if it waits for room."""
+        life = self._lives.get(link)
+        if life is not None and life.room is not None and link.inbox.room > 0:
+            life.room.set()
+            life.room = None
+
+    # -- tasks -----------------------------------------------------------------------------------------------------
+
+    async def _dial(self, life: _Life) -> None:
+        try:
+            wire = await self.opener.open_active(life.link.endpoint)
+        except OUCError as error:
+            self._tell(life.link, LinkEvent.REFUSED, failure=error.failure)
+            return
+        await self._attend(life, wire)
+
+    async def _pause(self, life: _Life) -> None:
+        first, most, jitter = self.profile.retry_first, self.profile.retry_max, self.profile.retry_jitter
+        life.pause = min(most, life.pause * 2) if life.pause else first
+        await trio.sleep(life.pause * (1 + jitter * self._chance.uniform(-1, 1)))
+        self.port.report(life.link, LinkEvent.RETRY_DUE)
+
+    async def _listen(self, life: _Life) -> None:
+        try:
+            listener = self.opener.listen(life.link.endpoint)
+        except OUCError as error:
+            self._tell(life.link, LinkEvent.REFUSED, failure=error.failure)
+            await self._pause(life)
+            return
+        with listener:
+            async with trio.open_nursery() as nursery:
+                while True:
+                    tcp = await listener.accept()
+                    if life.link.established or life.handshakes >= _HANDSHAKES_AT_ONCE:
+                        # The end has its partner: a second one is refused by a reset.
+                        tcp.abort()
+                    else:
+                        nursery.start_soon(self._welcome, life, tcp)
+
+    async def _welcome(self, life: _Life, tcp: TCPStream) -> None:
+        life.handshakes += 1
+        partner = self.opener.partner_of(tcp)
+        try:
+            wire = await self.opener.open_passive(life.link.endpoint, tcp)
+        except OUCError as error:
+            if not life.link.established:
+                self._tell(life.link, LinkEvent.REFUSED, failure=error.failure, partner=partner)
+            return
+        finally:
+            life.handshakes -= 1
+        if life.link.state is LinkState.LISTENING:
+            await self._attend(life, wire)
+        else:
+            wire.tcp.abort()
+
+    async def _attend(self, life: _Life, wire: Wire) -> None:
+        """Keep an established connection until it is lost, dropped or closed."""
+        link = life.link
+        life.begin(wire)
+        polite = False
+        try:
+            async with trio.open_nursery() as nursery:
+                life.attending = nursery
+                self._tell(link, LinkEvent.UP, partner=wire.partner, facts=wire.facts)
+                polite = await self._collect(life, wire)
+                nursery.cancel_scope.cancel()
+            life.end()
+            if life.loss is not None:
+                self._tell(link, LinkEvent.LOST, failure=life.loss.failure, partner=wire.partner)
+            elif link.endpoint.active:
+                # Dropped by COM_RST or T_RESET: a short interruption, then the connection again.
+                self.port.report(link, LinkEvent.RETRY_DUE)
+            if polite:
+                await wire.stream.aclose()
+        finally:
+            life.end()
+            wire.tcp.abort()
+
+    async def _collect(self, life: _Life, wire: Wire) -> bool:
+        """Fill the inbox until the connection ends; True if the partner said goodbye and deserves an answer."""
+        inbox = life.link.inbox
+        try:
+            while True:
+                if inbox.room <= 0:
+                    life.room = trio.Event()
+                    await life.room.wait()
+                    continue
+                data = bytes(await wire.stream.receive_some(inbox.room))
+                if not data:
+                    life.loss = ConnectionLost(
+                        "the partner has closed the connection", status=0x80C5, where=wire.partner
+                    )
+                    return True
+                inbox.put(data)
+                life.link.received += len(data)
+        except trio.BrokenResourceError as error:
+            life.loss = life.loss or explain(error, where=wire.partner)
+        except trio.ClosedResourceError:
+            pass  # closed from this side: nothing is lost
+        return False
+
+    async def _transmit(self, life: _Life, job: SendJob) -> None:
+        assert life.wire is not None and life.attending is not None  # noqa: S101, PT018 - runs inside `_attend` only
+        nursery, wire = life.attending, life.wire
+        try:
+            async with life.sending:
+                await wire.stream.send_all(job.data)
+            job.done = True
+            life.link.sent += len(job.data)
+        except trio.BrokenResourceError as error:
+            life.loss = life.loss or explain(error, where=wire.partner)
+            job.failure = life.loss.failure
+            nursery.cancel_scope.cancel()
+        except trio.ClosedResourceError:
+            pass  # closed from this side; the job learns it below
+        finally:
+            if not job.done and job.failure is None:
+                job.failure = Failure("the connection was reset or closed before the job was done", Status(0x80A7))
+
+    def _close(self, life: _Life) -> None:
+        if life.wire is not None:
+            life.wire.tcp.abort()
+        for scope in life.scopes:
+            scope.cancel()
+        assert self._nursery is not None  # noqa: S101 - effects come only while the station runs
+        self._nursery.start_soon(self._bury, life)
+
+    async def _bury(self, life: _Life) -> None:
+        if life.scopes:
+            await life.idle.wait()
+        self._lives.pop(life.link, None)
+        self.port.report(life.link, LinkEvent.GONE)
+
+    # -- small print -------------------------------------------------------------------------------------------------
+
+    def _check(self, description: Any) -> tuple[params.Finding, ...]:
+        return params.check(description, profile=self.profile, own_address=self.address)
+
+    def _tell(
+        self,
+        link: Link,
+        event: LinkEvent,
+        *,
+        failure: Failure | None = None,
+        partner: str = "",
+        facts: TLSFacts | None = None,
+    ) -> None:
+        """Report to the port, to the log and to whoever listens."""
+        level = logging.INFO if event is LinkEvent.UP else logging.WARNING
+        _log.log(level, "connection %d %s: %s", link.connection_id, event.name, failure or partner)
+        self.port.report(link, event, failure)
+        if self._on_event is not None:
+            known = (
+                self.opener.store().identify(facts.partner) if facts is not None and facts.partner is not None else None
+            )
+            self._on_event(
+                Happening(
+                    connection_id=link.connection_id,
+                    event=event,
+                    partner=partner,
+                    failure=failure,
+                    facts=facts,
+                    partner_id=known,
+                )
+            )
