@@ -1,0 +1,41 @@
+"""PLC-1 of the published example on this computer, until Ctrl-C; writes ca.pem, plc-2.p12 and Send_Data.db beside you."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import attrs
+import trio
+
+from emulator.plc import PLC
+from emulator.published import SERVER, Receiver, description, example_file, make_project, receive_area
+
+
+def prepare() -> PLC:
+    project = make_project(datetime.now(UTC))
+    Path("ca.pem").write_bytes(project.export(3, "pem").data)
+    Path("plc-2.p12").write_bytes(project.export(11, "p12", password="example").data)
+    Path("Send_Data.db").write_bytes(example_file("Send_Data.db").read_bytes())
+
+    # The published description names PLC-2's address; here any address of this computer may connect.
+    server = description(example_file(SERVER))
+    server = attrs.evolve(server, ConnPara=attrs.evolve(server.ConnPara, RemoteAddress="0.0.0.0"))
+    data_blocks = {"Received_Data": receive_area()}
+    return PLC("PLC-1", Receiver(server), device=project.device("PLC-1"), data_blocks=data_blocks)
+
+
+async def main(plc: PLC) -> None:
+    async with plc:
+        plc.run()
+        program, received = plc.program, plc.cpu["Received_Data"]
+        await plc.wait_scan(lambda: "16#7002" in program.history)
+        print("PLC-1 waits on 127.0.0.1:2000", flush=True)
+        while True:
+            seen = program.received
+            await plc.wait_scan(lambda seen=seen: program.received > seen)
+            print(f"Received_Data: Var1 = {received['Var1']}, Var2 = {received['Var2']!r}", flush=True)
+
+
+try:
+    trio.run(main, prepare())
+except KeyboardInterrupt:
+    print("PLC-1 is off")

@@ -1,0 +1,131 @@
+"""An emulated PLC: a CPU beside the very station that a Python user works with.
+
+The CPU's program runs in one task, a scan every 10 ms; the station's tasks do the waiting. The two meet at the port and
+nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import TracebackType
+
+import trio
+
+from ouc.certs import Device
+from ouc.connection import LinkEvent
+from ouc.s7 import DataBlock
+from ouc.station import Happening, Station
+from ouc.transport import AddressMap, Background, Direction, loopback
+
+from .cpu import CPU, Program
+
+__all__ = ["PLC", "SCAN_TIME"]
+
+# Seconds between two scans; a small program on a CPU 1516 takes about one millisecond, its minimum is settable.
+SCAN_TIME = 0.010
+
+_WORDS = {
+    LinkEvent.UP: "connection {} established with {}",
+    LinkEvent.REFUSED: "connection {} could not be established",
+    LinkEvent.LOST: "connection {} with {} lost",
+}
+
+
+class PLC:
+    """A CPU, its certificates and its network interface. An async context manager; leaving it switches the PLC off.
+
+    Args:
+        name: As the project names it.
+        program: See `emulator.cpu.CPU`.
+        device: Its certificates, None for one that has none.
+        data_blocks: By name.
+        firmware: A profile of `ouc.profiles`.
+        addresses: Where plant addresses are on this computer; loopback by default.
+        scan_time: Seconds between two scans.
+        clock: The CPU's time, aware; the host's by default.
+        on_event, tap, key_log: As `ouc.Station` takes them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        program: Program,
+        *,
+        device: Device | None = None,
+        data_blocks: dict[str, DataBlock] | None = None,
+        firmware: str = "S7-1500 V3.1",
+        addresses: AddressMap | None = None,
+        address: str | None = None,
+        scan_time: float = SCAN_TIME,
+        clock: Callable[[], datetime] | None = None,
+        on_event: Callable[[Happening], None] | None = None,
+        tap: Callable[[int, Direction, bytes], None] | None = None,
+        key_log: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self._clock = clock or _utc
+        self._on_event = on_event
+        self._scan_time = scan_time
+        self.station = Station(
+            device,
+            profile=firmware,
+            address=address,
+            addresses=addresses if addresses is not None else loopback(),
+            clock=clock,
+            on_event=self._note,
+            tap=tap,
+            key_log=key_log,
+        )
+        self.program = program
+        self.cpu = CPU(name, program, port=self.station.port, data_blocks=data_blocks)
+        self._background = Background()
+        self._scanned = trio.Event()
+
+    async def __aenter__(self) -> PLC:
+        await self.station.__aenter__()
+        nursery = await self._background.__aenter__()
+        nursery.start_soon(self._cycle)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        self.stop()
+        # The station's body is this PLC: it goes last, whatever the program around it raised.
+        try:
+            return await self._background.__aexit__(kind, error, trace)
+        finally:
+            await self.station.__aexit__(None, None, None)
+
+    def run(self) -> None:
+        """Mode selector to RUN."""
+        self.cpu.start(self._clock())
+
+    def stop(self) -> None:
+        """Mode selector to STOP."""
+        self.cpu.stop(self._clock())
+
+    async def wait_scan(self, until: Callable[[], bool] = lambda: True) -> None:
+        """Wait for the end of the first scan after which `until()` holds. Time limits belong to the caller."""
+        while True:
+            await self._scanned.wait()
+            if until():
+                return
+            await trio.lowlevel.checkpoint()
+
+    async def _cycle(self) -> None:
+        while True:
+            self.cpu.scan(self._clock())
+            self._scanned.set()
+            self._scanned = trio.Event()
+            await trio.sleep(self._scan_time)
+
+    def _note(self, happening: Happening) -> None:
+        text = _WORDS[happening.event].format(happening.connection_id, happening.partner)
+        self.cpu.diagnostics.add(self._clock(), text, happening.failure)
+        if self._on_event is not None:
+            self._on_event(happening)
+
+
+def _utc() -> datetime:
+    return datetime.now(UTC)
