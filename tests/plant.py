@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from datetime import UTC, datetime
 from functools import cache
@@ -26,6 +27,8 @@ from emulator.published import (
 from ouc.certs import Project
 
 PLC_1, PLC_2 = "127.0.0.1", "127.0.0.2"
+# A loopback network for programs that use the published port 2000, so that several test runs do not meet there.
+ALONE = f"127.{1 + os.getpid() // 250 % 250}.{1 + os.getpid() % 250}.0/24"
 # The payload of the published capture (requirements.md R131).
 PAYLOAD = bytes.fromhex("0100FE0C48656C6C6F20576F726C6421").ljust(258, b"\0")
 

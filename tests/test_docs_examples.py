@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 import pytest
 
+from .plant import ALONE
+
 EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
 
-# They use the published port 2000; two at once would meet there.
+# They use the published port 2000: each in a plant network of its own, and on macOS one after the other.
 pytestmark = pytest.mark.xdist_group("plant")
+ENVIRONMENT = {**os.environ, "OUC_LOOPBACK": ALONE}
 
 
 def run(name: str, folder: Path) -> str:
     """Run an example in a folder of its own; gives what it printed."""
-    command = [sys.executable, str(EXAMPLES / name)]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, encoding="utf-8", timeout=120, check=False)
+    program = folder / name
+    text = (EXAMPLES / name).read_text(encoding="utf-8")
+    program.write_text(text.replace("127.0.0.1", str(loopback_address())), encoding="utf-8")
+    command = [sys.executable, "-P", str(program)]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+        env=ENVIRONMENT,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def loopback_address() -> IPv4Address:
+    """Where PLC-1 is in these tests; its own programs say 127.0.0.1."""
+    return IPv4Address("127.0.0.1") if sys.platform == "darwin" else IPv4Network(ALONE)[1]
 
 
 def test_by_reference(tmp_path: Path) -> None:
@@ -32,7 +54,9 @@ def test_send_like_a_plc(tmp_path: Path) -> None:
 
 def test_the_first_connection_of_the_tutorial(tmp_path: Path) -> None:
     command = [sys.executable, str(EXAMPLES / "plc_1.py")]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, encoding="utf-8") as plc_1:
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, encoding="utf-8", env=ENVIRONMENT
+    ) as plc_1:
         assert plc_1.stdout is not None
         try:
             assert plc_1.stdout.readline() == "PLC-1 waits on 127.0.0.1:2000\n"

@@ -7,11 +7,14 @@ nowhere else; RemoteAddress and subjectAltName are always compared as plant addr
 
 from __future__ import annotations
 
+import os
 import sys
 from ipaddress import IPv4Address, IPv4Network
 from typing import Final
 
 import attrs
+
+from ..errors import ParameterError
 
 __all__ = ["IDENTITY", "AddressMap", "loopback"]
 
@@ -51,7 +54,28 @@ IDENTITY: Final = AddressMap()
 def loopback(plant: str = "192.168.0.0/24") -> AddressMap:
     """A map for tests and demos: 192.168.0.N becomes 127.0.0.N.
 
-    macOS configures only 127.0.0.1, so there all of them share it.
+    The environment variable `OUC_LOOPBACK` names another loopback network (`127.45.12.0/24`), so that several plants can
+    run on one computer at once without meeting at their ports. macOS configures only 127.0.0.1; there all addresses share
+    it.
+
+    Args:
+        plant: The network that descriptions and certificates name.
+
+    Raises:
+        ParameterError: `OUC_LOOPBACK` is no loopback network of the plant's size.
     """
-    local = "127.0.0.1/32" if sys.platform == "darwin" else "127.0.0.0/24"
-    return AddressMap(IPv4Network(plant), IPv4Network(local))
+    network = IPv4Network(plant)
+    if sys.platform == "darwin":
+        return AddressMap(network, IPv4Network("127.0.0.1/32"))
+    wanted = os.environ.get("OUC_LOOPBACK", f"127.0.0.0/{network.prefixlen}")
+    try:
+        local = IPv4Network(wanted)
+    except ValueError:
+        local = network
+    if not local.is_loopback or local.prefixlen != network.prefixlen:
+        raise ParameterError(
+            f"{wanted!r} cannot stand in for {plant}",
+            where="OUC_LOOPBACK",
+            remedy=f"Name a network inside 127.0.0.0/8 with /{network.prefixlen}, such as 127.45.12.0/{network.prefixlen}",
+        )
+    return AddressMap(network, local)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from emulator.published import CLIENT, SERVER, example_file
+
+from ..plant import ALONE
 
 # The demo uses the published port 2000; two at once would meet there.
 pytestmark = pytest.mark.xdist_group("plant")
@@ -26,6 +29,7 @@ def ouc(*arguments: str | Path, cwd: Path | None = None, command: list[str] = OU
         cwd=cwd,
         timeout=120,
         check=False,
+        env={**os.environ, "OUC_LOOPBACK": ALONE},
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from ipaddress import IPv4Address, IPv4Network
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ouc.transport import IDENTITY, AddressMap
+from ouc.errors import ParameterError
+from ouc.transport import IDENTITY, AddressMap, loopback
 
 PLANT = AddressMap(IPv4Network("192.168.0.0/24"), IPv4Network("127.0.0.0/24"))
 SHARED = AddressMap(IPv4Network("192.168.0.0/24"), IPv4Network("127.0.0.1/32"))
@@ -35,3 +38,17 @@ def test_outside_the_plant_nothing_changes(address: IPv4Address) -> None:
 def test_where_all_share_one_address_nobody_claims_to_know_the_partner() -> None:
     assert SHARED.to_local(IPv4Address("192.168.0.7")) == IPv4Address("127.0.0.1")
     assert SHARED.to_plant(IPv4Address("127.0.0.1")) is None
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has one loopback address")
+def test_each_plant_may_have_a_loopback_network_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OUC_LOOPBACK", "127.45.12.0/24")
+    assert loopback().to_local(IPv4Address("192.168.0.1")) == IPv4Address("127.45.12.1")
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has one loopback address")
+@pytest.mark.parametrize("wrong", ["", "10.0.0.0/24", "127.0.0.0/8", "127.0.0.1/24", "nonsense"])
+def test_a_network_that_cannot_stand_in_is_refused(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OUC_LOOPBACK", wrong)
+    with pytest.raises(ParameterError, match="cannot stand in"):
+        loopback()
