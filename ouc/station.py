@@ -25,7 +25,18 @@ from .connection import Effect, Link, LinkEvent, LinkState, Port, SendJob
 from .errors import ConnectionLost, Failure, OUCError, ParameterError
 from .status import Status
 from .tls import Policy, TLSFacts
-from .transport import IDENTITY, AddressMap, Background, Direction, Opener, TCPStream, Wire, explain, policy_of
+from .transport import (
+    IDENTITY,
+    AddressMap,
+    Background,
+    Direction,
+    Listener,
+    Opener,
+    TCPStream,
+    Wire,
+    explain,
+    policy_of,
+)
 
 __all__ = ["Happening", "Station"]
 
@@ -164,10 +175,9 @@ class Station:
 
     def _start(self, work: Callable[[], Awaitable[None]], life: _Life) -> None:
         """Begin a task of a connection; its cancel scope exists before the task runs, so that CLOSE always reaches it."""
-        if self._nursery is None:
-            raise ParameterError(
-                "the station is not running", remedy="Use it inside 'async with Station(...) as station:'"
-            )
+        assert self._nursery is not None  # noqa: S101 - `perform` has looked
+        if not life.scopes:
+            life.idle = trio.Event()
         scope = trio.CancelScope()
         life.scopes.add(scope)
 
@@ -185,7 +195,15 @@ class Station:
     # -- what the port asks for (Shell) --------------------------------------------------------------------------
 
     def perform(self, effect: Effect, link: Link) -> None:
-        """Begin to carry out an effect of the link table."""
+        """Begin to carry out an effect of the link table.
+
+        Raises:
+            ParameterError: The station is not running.
+        """
+        if self._nursery is None:
+            raise ParameterError(
+                "the station is not running", remedy="Use it inside 'async with Station(...) as station:'"
+            )
         if link.direct:
             # Whoever opened the link in Python style does its waiting himself.
             if effect is Effect.CLOSE:
@@ -195,7 +213,7 @@ class Station:
         if effect is Effect.DIAL:
             self._start(partial(self._dial, life), life)
         elif effect is Effect.LISTEN:
-            self._start(partial(self._listen, life), life)
+            self._listen(life)
         elif effect is Effect.PAUSE:
             self._start(partial(self._pause, life), life)
         elif effect is Effect.DROP:
@@ -235,13 +253,20 @@ class Station:
         await trio.sleep(life.pause * (1 + jitter * self._chance.uniform(-1, 1)))
         self.port.report(life.link, LinkEvent.RETRY_DUE)
 
-    async def _listen(self, life: _Life) -> None:
+    def _listen(self, life: _Life) -> None:
+        # At once: whoever dials after `establish` has returned finds the port open.
         try:
             listener = self.opener.listen(life.link.endpoint)
         except OUCError as error:
-            self._tell(life.link, LinkEvent.REFUSED, failure=error.failure)
-            await self._pause(life)
-            return
+            self._start(partial(self._port_taken, life, error), life)
+        else:
+            self._start(partial(self._accept, life, listener), life)
+
+    async def _port_taken(self, life: _Life, error: OUCError) -> None:
+        self._tell(life.link, LinkEvent.REFUSED, failure=error.failure)
+        await self._pause(life)
+
+    async def _accept(self, life: _Life, listener: Listener) -> None:
         with listener:
             async with trio.open_nursery() as nursery:
                 while True:

@@ -203,7 +203,11 @@ class Port:
             )
         link = Link(description, wanted, Inbox(self._receive_buffer), direct=direct)
         self._links[wanted.connection_id] = link
-        self._advance(link, LinkEvent.ESTABLISH)
+        try:
+            self._advance(link, LinkEvent.ESTABLISH)
+        except BaseException:
+            del self._links[wanted.connection_id]
+            raise
         return link
 
     @staticmethod
