@@ -10,13 +10,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
 
+import attrs
 import trio
 
+from ouc import profiles
 from ouc.certs import Device
 from ouc.connection import LinkEvent
 from ouc.s7 import DataBlock
 from ouc.station import Happening, Station
-from ouc.transport import AddressMap, Background, Direction, loopback
+from ouc.transport import AddressMap, Background, Direction, loopback, policy_of
 
 from .cpu import CPU, Program
 
@@ -44,6 +46,8 @@ class PLC:
         addresses: Where plant addresses are on this computer; loopback by default.
         scan_time: Seconds between two scans.
         clock: The CPU's time, aware; the host's by default.
+        strict_hello: Reset a TLS client that offers key-exchange groups which the firmware does not know, as real
+            controllers do; otherwise the server is tolerant.
         on_event, tap, key_log: As `ouc.Station` takes them.
     """
 
@@ -59,6 +63,7 @@ class PLC:
         address: str | None = None,
         scan_time: float = SCAN_TIME,
         clock: Callable[[], datetime] | None = None,
+        strict_hello: bool = False,
         on_event: Callable[[Happening], None] | None = None,
         tap: Callable[[int, Direction, bytes], None] | None = None,
         key_log: Callable[[bytes], None] | None = None,
@@ -66,9 +71,12 @@ class PLC:
         self._clock = clock or _utc
         self._on_event = on_event
         self._scan_time = scan_time
+        profile = profiles.profile(firmware)
+        policy = policy_of(profile)
         self.station = Station(
             device,
-            profile=firmware,
+            profile=profile,
+            policy=attrs.evolve(policy, known_groups=profile.strict_groups) if strict_hello else policy,
             address=address,
             addresses=addresses if addresses is not None else loopback(),
             clock=clock,

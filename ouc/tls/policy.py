@@ -46,6 +46,8 @@ class Policy:
         versions: `"1.2"`, `"1.3"` or both.
         groups: Key-exchange groups by OpenSSL's names, first is preferred. TLS 1.2 with an EC certificate needs the
             certificate's own curve among them.
+        known_groups: On an emulated server of the strict habit: a hello that offers any group besides these is answered
+            with a reset, as real controllers have been seen to do (certificates.md 6.3). Empty: tolerant.
         suites_12: Cipher suites for TLS 1.2.
         suites_13: Cipher suites for TLS 1.3.
         signatures: Signature algorithms offered and accepted.
@@ -62,6 +64,7 @@ class Policy:
 
     versions: tuple[Version, ...] = attrs.field(default=("1.2", "1.3"), validator=_known_versions)
     groups: tuple[str, ...] = ("X25519", "P-256", "P-384")
+    known_groups: tuple[str, ...] = ()
     suites_12: tuple[str, ...] = _SUITES_12
     suites_13: tuple[str, ...] = _SUITES_13
     signatures: tuple[str, ...] = _SIGNATURES

@@ -14,7 +14,7 @@ import attrs
 import trio
 
 from ..certs import Device, DeviceStore
-from ..errors import CertificateError, ConnectionLost, OUCError
+from ..errors import CertificateError, ConnectionLost, OUCError, RemoteProtocolError
 from ..params import Endpoint
 from ..profiles import Profile
 from ..tls import DEFAULT, Contexts, Credentials, Policy, TLSEngine, TLSFacts, resolve_credentials
@@ -138,6 +138,8 @@ class Opener:
         )
         try:
             with trio.fail_after(self.profile.handshake_timeout):
+                if not end.active and self.policy.known_groups:
+                    await self._insist_on_known_groups(stream)
                 await stream.do_handshake()
             if end.active:
                 await stream.confirm(self.policy.confirmation_grace)
@@ -160,9 +162,20 @@ class Opener:
                 remedy="Does the partner speak TLS on this port? Compare ActivateSecureConn of both sides",
             ) from None
         except BaseException:
+            # Cancelled, or a hello that a controller would reset.
             tcp.abort()
             raise
         return Wire(stream=stream, tcp=tcp, partner=where, facts=stream.facts)
+
+    async def _insist_on_known_groups(self, stream: TLSStream) -> None:
+        hello = await stream.read_hello()
+        unknown = [name for name in hello.group_names if name not in self.policy.known_groups]
+        if unknown:
+            raise RemoteProtocolError(
+                f"the partner's hello offers key-exchange groups that this firmware does not know: {', '.join(unknown)}",
+                status=0x80E1,
+                remedy=f"Let the partner offer {', '.join(self.policy.known_groups)} only; real controllers reset such a hello",
+            )
 
     async def _resolve(self, end: Endpoint) -> IPv4Address:
         if end.remote_address is not None:

@@ -14,7 +14,7 @@ from typing import TypeVar
 import trio
 
 from ..errors import ConnectionLost, OUCError
-from ..tls import Need, TLSEngine, TLSFacts
+from ..tls import ClientHello, Need, TLSEngine, TLSFacts, read_client_hello_untrusted
 from .busy import DEFAULT_BUDGET, Budget, OneTask
 
 __all__ = ["TLSStream"]
@@ -61,6 +61,24 @@ class TLSStream(trio.abc.Stream):
         return self._engine.facts
 
     # -- establishing ------------------------------------------------------------------------------------------
+
+    async def read_hello(self) -> ClientHello:
+        """On a server, before the handshake: what the client offers. The machine gets the same bytes afterwards.
+
+        Raises:
+            trio.BrokenResourceError: It is no hello, or the partner left; `explain` tells.
+        """
+        received = b""
+        with self._receiving, _broken():
+            while (hello := read_client_hello_untrusted(received)) is None:
+                records = bytes(await self.transport.receive_some(RECEIVE_SIZE))
+                if not records:
+                    raise ConnectionLost(
+                        "the partner closed the connection before its hello was complete", status=0x80C5
+                    )
+                received += records
+            self._engine.feed(received)
+        return hello
 
     async def do_handshake(self) -> None:
         """Agree on keys. Time limits belong to the caller's cancel scope.

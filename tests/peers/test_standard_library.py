@@ -207,3 +207,27 @@ async def test_TSEND_C_sends_to_a_server_of_the_standard_library(tmp_path: Path)
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
+
+
+async def test_a_strict_server_resets_a_hello_with_groups_it_does_not_know_and_serves_the_library(
+    tmp_path: Path,
+) -> None:
+    # The standard library's OpenSSL offers P-521 and X448 too.
+    port, files = free_port(), pem_files(tmp_path)
+    context = _client_context(files, ssl.TLSVersion.TLSv1_3)
+    context.load_cert_chain(files.cert, files.key)
+    (server, receiver), (client, sender) = (
+        plc_1(server_description(port), strict_hello=True),
+        plc_2(client_description(port)),
+    )
+    async with server, client:
+        server.run()
+        with trio.fail_after(20):
+            await server.wait_scan(lambda: "16#7002" in receiver.history)
+            with pytest.raises(OSError, match=r"(?i)reset|EOF|closed|broken"):
+                await trio.to_thread.run_sync(_deliver, context, port, PAYLOAD)
+            await server.wait_scan(lambda: "16#80E1" in receiver.history)
+            assert "does not know" in str(receiver.failure)
+            sender.REQ = True
+            client.run()
+            await server.wait_scan(lambda: receiver.received == 1)
