@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from . import certs, params, profiles, s7, source, status
+    from . import aio, certs, params, profiles, s7, source, status, sync
     from .api import Connection, Station, connect
     from .blocks import TRCV_C, TSEND_C
     from .certs import Project
@@ -43,7 +43,7 @@ _HOMES = {
     "Status": "status",
     **dict.fromkeys(("AddressMap", "loopback"), "transport"),
 }  # fmt: skip
-_ROOMS = frozenset({"certs", "params", "profiles", "s7", "source", "status"})
+_ROOMS = frozenset({"aio", "certs", "params", "profiles", "s7", "source", "status", "sync"})
 
 __all__ = [
     "TCON_IP_V4_SEC",
@@ -65,6 +65,7 @@ __all__ = [
     "Station",
     "Status",
     "TCON_IP_v4",
+    "aio",
     "certs",
     "connect",
     "loopback",
@@ -73,6 +74,7 @@ __all__ = [
     "s7",
     "source",
     "status",
+    "sync",
 ]
 
 # A library is silent unless the program that uses it wants to listen.

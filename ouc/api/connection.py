@@ -48,6 +48,11 @@ class Connection:
         """What TLS agreed on, None on a plain connection."""
         return self._wire.facts
 
+    @property
+    def ended(self) -> bool:
+        """Whether the partner has closed its side and everything it sent was received."""
+        return self._ended is not None
+
     def __repr__(self) -> str:
         secured = self._wire.facts.version if self._wire.facts else "not secured"
         return f"<Connection {self.connection_id} to {self.partner}, {secured}>"

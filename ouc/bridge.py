@@ -1,0 +1,186 @@
+"""A trio thread in the background, for programs that are not written with trio.
+
+There is one implementation of everything, and it is asynchronous; the blocking face and the asyncio face run the very same
+objects in this thread. An async context manager must be left by the task that entered it, so each one that is entered from
+outside lives in a task of its own here until it is closed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Generic, TypeVar
+
+import trio
+
+from .errors import LocalProtocolError
+
+__all__ = ["Background", "Job", "Kept", "background"]
+
+_T = TypeVar("_T")
+
+
+class Job(Generic[_T]):
+    """A call that runs in the background thread.
+
+    Attributes:
+        future: Its outcome; a cancelled job ends as cancelled.
+    """
+
+    def __init__(self, thread: Background, work: Callable[[], Awaitable[_T]]) -> None:
+        self.future: Future[_T] = Future()
+        self._thread = thread
+        self._work = work
+        self._scope = trio.CancelScope()
+
+    async def run(self) -> None:
+        """The job's task."""
+        result: Any = None
+        try:
+            with self._scope:
+                result = await self._work()
+        except BaseException as error:
+            self.future.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        if self._scope.cancelled_caught:
+            self.future.cancel()
+            self.future.set_running_or_notify_cancel()
+        else:
+            self.future.set_result(result)
+
+    def cancel(self) -> None:
+        """Stop it; the future tells when it has stopped. What was done stays done."""
+        self._thread.call_soon(self._scope.cancel)
+
+
+class Background:
+    """One thread with one trio run, started when it is first needed and ended with the interpreter."""
+
+    def __init__(self) -> None:
+        self._ready: Future[trio.lowlevel.TrioToken] = Future()
+        self._stop = trio.CancelScope()
+        self._jobs: trio.Nursery | None = None
+        self.process = os.getpid()
+        self._thread = threading.Thread(target=self._main, name="ouc", daemon=True)
+        self._thread.start()
+        self._token = self._ready.result()
+
+    def _main(self) -> None:
+        async def main() -> None:
+            with self._stop:
+                async with trio.open_nursery() as self._jobs:
+                    self._ready.set_result(trio.lowlevel.current_trio_token())
+                    await trio.sleep_forever()
+
+        trio.run(main)
+
+    def call_soon(self, call: Callable[[], object]) -> None:
+        """Run a plain function in the thread, soon.
+
+        Raises:
+            LocalProtocolError: The thread has ended, because the interpreter is ending.
+        """
+        try:
+            self._token.run_sync_soon(call)
+        except trio.RunFinishedError:
+            raise LocalProtocolError("the background thread has ended with the interpreter") from None
+
+    def start(self, work: Callable[[], Awaitable[_T]]) -> Job[_T]:
+        """Run a coroutine function in the thread."""
+        if threading.current_thread() is self._thread:
+            raise LocalProtocolError(
+                "a blocking call inside the background thread would wait for itself",
+                remedy="Use the asynchronous face there",
+            )
+        job: Job[_T] = Job(self, work)
+
+        def begin() -> None:
+            assert self._jobs is not None  # noqa: S101 - set before the thread is ready
+            self._jobs.start_soon(job.run)
+
+        self.call_soon(begin)
+        return job
+
+    def end(self) -> None:
+        """Cancel everything and wait for the thread; connections are closed by that."""
+        try:
+            self.call_soon(self._stop.cancel)
+        except LocalProtocolError:
+            return
+        self._thread.join(timeout=5)
+
+
+class Kept(Generic[_T]):
+    """An async context manager that was entered from outside, kept open by a task in the background thread.
+
+    Attributes:
+        opened: The job that ends as soon as the context manager is entered; its result is what it gave.
+    """
+
+    def __init__(self, thread: Background, manager: AbstractAsyncContextManager[_T]) -> None:
+        self._thread = thread
+        self._leave = trio.Event()
+        self._entered: Future[_T] = Future()
+        self._holder = thread.start(lambda: self._hold(manager))
+        self._holder.future.add_done_callback(self._over)
+
+    async def _hold(self, manager: AbstractAsyncContextManager[_T]) -> None:
+        async with manager as value:
+            if not self._entered.cancelled():
+                self._entered.set_result(value)
+            await self._leave.wait()
+
+    def _over(self, holder: Future[None]) -> None:
+        # It ended before it was open: the reason belongs to whoever waits for it.
+        if self._entered.done():
+            return
+        error = None if holder.cancelled() else holder.exception()
+        if error is not None:
+            self._entered.set_exception(error)
+        else:
+            self._entered.cancel()
+            self._entered.set_running_or_notify_cancel()
+
+    @property
+    def entered(self) -> Future[_T]:
+        """What the context manager gave, or why it could not be entered."""
+        return self._entered
+
+    def cancel(self) -> None:
+        """Give up entering."""
+        self._holder.cancel()
+
+    def close(self) -> Future[None]:
+        """Leave the context manager; the future tells when that is done."""
+        if not self._holder.future.done():
+            self._thread.call_soon(self._leave.set)
+        return self._holder.future
+
+
+_lock = threading.Lock()
+_running: Background | None = None
+
+
+def background() -> Background:
+    """The thread of this process.
+
+    Raises:
+        LocalProtocolError: The process was forked from one that already used it: threads and sockets do not survive that.
+    """
+    global _running
+    with _lock:
+        if _running is None:
+            _running = Background()
+            atexit.register(_running.end)
+        elif _running.process != os.getpid():
+            raise LocalProtocolError(
+                "this process was forked from one that already uses ouc",
+                remedy="Fork before the first use, or start the process with the method 'spawn'",
+            )
+        return _running
