@@ -38,7 +38,11 @@ CHANGELOG = ROOT / "CHANGELOG.md"
 FRAGMENTS = ROOT / "changelog.d"
 
 # Reference pages that are written by the code they describe: page -> "module:function", which returns its whole text.
-GENERATED = {"docs/reference/status.md": "ouc.status:page"}
+GENERATED = {
+    "docs/reference/status.md": "ouc.status:page",
+    "docs/reference/profiles.md": "ouc.profiles:page",
+    "docs/reference/connection-descriptions.md": "ouc.params.page:page",
+}
 
 # Kinds of changelog fragments, in the order in which a release lists them.
 KINDS = {"security": "Security", "added": "Added", "changed": "Changed", "removed": "Removed", "fixed": "Fixed"}

@@ -310,9 +310,8 @@ def page() -> str:
             "",
             "A profile is what a CPU of a family and firmware offers. `ouc.profiles.profile(name)` gives one;",
             "`attrs.evolve` changes single fields. This page is made from the tables in `ouc/profiles.py`.",
-            "In the columns for sources, B stands for the block reference, C for the one on certificates, D for the "
-            "list",
-            "of defaults; [I] is inferred, [C] means that the sources contradict each other.",
+            "In the columns for sources, B stands for the block reference, C for the one on certificates, D for the",
+            "list of defaults; [I] is inferred, [C] means that the sources contradict each other.",
             "",
             "| profile | TLS | LEN | UDP | highest port | connections | keys |",
             "| --- | --- | --- | --- | --- | --- | --- |",

@@ -362,8 +362,7 @@ def _unknown(status: Status) -> str:
     if not status.is_error:
         return "not an error; no source explains this code for the blocks of Open User Communication"
     if status >> 8 > 0x80 and status & 0xFF >= 0x20:
-        return "a general error of an instruction (RET_VAL): the low byte is the error, the high byte tells the "
-        "parameter"
+        return "a general error of an instruction (RET_VAL): low byte the error, high byte the parameter it is about"
     return "an error that no source explains for the blocks of Open User Communication"
 
 
@@ -386,9 +385,8 @@ def page() -> str:
     lines = [
         "# STATUS words",
         "",
-        "What the blocks of Open User Communication show at STATUS, why, and what to do. `ouc status 80E4` explains "
-        "one,",
-        "`ouc status --all` prints them all. This page is made from the table in `ouc/status.py`.",
+        "What the blocks of Open User Communication show at STATUS, why, and what to do. `ouc status 80E4` explains",
+        "one, `ouc status --all` prints them all. This page is made from the table in `ouc/status.py`.",
         "",
         "The compact blocks `TSEND_C` and `TRCV_C` also pass through the codes of the blocks they call inside.",
         "",

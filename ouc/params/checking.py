@@ -87,8 +87,10 @@ def address(given: IPv4Address | str | None) -> IPv4Address | None:
     Raises:
         ParameterError: It is none.
     """
+    if given is None or isinstance(given, IPv4Address):
+        return given
     try:
-        return None if given is None else IPv4Address(given)
+        return IPv4Address(given)
     except ValueError:
         raise ParameterError(
             f"{str(given)[:64]!r} is no IPv4 address", where="address", remedy="Write it like 192.168.0.1"

@@ -16,6 +16,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from ipaddress import IPv4Address
+from keyword import iskeyword
 from typing import Any, Final
 
 from ..errors import ParameterError
@@ -129,11 +130,15 @@ def _text(value: str) -> str:
 
 
 def to_python(descriptions: Mapping[str, Description]) -> str:
-    """Python that makes the values, members at their start values left out."""
+    """Python that makes the values, members at their start values left out; a number tells equal names apart."""
     kinds = sorted({name for value in descriptions.values() for name in _classes(value)})
     lines = [f"from ouc.params import {', '.join(kinds)}", ""] if kinds else []
+    taken: set[str] = set()
     for name, value in descriptions.items():
-        lines += [f"{_identifier(name)} = {_python(value)}", ""]
+        plain = _identifier(name)
+        free = next(one for one in (plain, *(f"{plain}_{n}" for n in range(2, len(taken) + 3))) if one not in taken)
+        taken.add(free)
+        lines += [f"{free} = {_python(value)}", ""]
     return "\n".join(lines)
 
 
@@ -160,4 +165,5 @@ def _python(value: Any, indent: str = "") -> str:
 
 def _identifier(name: str) -> str:
     plain = "".join(part if part.isalnum() and part.isascii() else "_" for part in name).strip("_").lower()
-    return plain if plain and not plain[0].isdigit() else f"connection_{plain}".rstrip("_")
+    usable = plain.isidentifier() and not iskeyword(plain)
+    return plain if usable else f"connection_{plain}".rstrip("_")
