@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .base import MAX_DEPTH, MAX_IMAGE, Image, Type, Unfit, nearest, spelled
-from .block import DataBlock
+from .block import DataBlock, NamedPaths
 from .changes import Change, changed, leaves
 from .clock import dtl_fields
 from .composite import Array, Member, Opaque, Record, Slot, Struct
@@ -30,6 +30,7 @@ __all__ = [
     "LTime",
     "LTimeOfDay",
     "Member",
+    "NamedPaths",
     "Opaque",
     "Paths",
     "Place",

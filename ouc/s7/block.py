@@ -13,11 +13,23 @@ from .names import typeof
 from .paths import Paths, Place, absolute
 from .views import StructView, store, view
 
-__all__ = ["DataBlock", "declared"]
+__all__ = ["DataBlock", "NamedPaths", "declared"]
 
 
-class _BlockPaths(Paths):
-    """Paths of a whole block, where absolute addresses mean something too."""
+class NamedPaths(Paths):
+    """Paths of a whole block; a structure or array at their end comes as a view."""
+
+    def keep(self, path: str, place: Place) -> Place:
+        """Remember a place with accessors that need no look at its type."""
+        if place.composite:
+            kind, where = place.type, place.path
+            place.read = lambda image, offset: view(kind, image, offset, where)
+            place.write = lambda image, offset, value: store(kind, image, offset, value, where)
+        return super().keep(path, place)
+
+
+class _BlockPaths(NamedPaths):
+    """The same where absolute addresses mean something too."""
 
     def __missing__(self, path: str) -> Place:
         try:
@@ -26,11 +38,9 @@ class _BlockPaths(Paths):
             address = absolute(path) if isinstance(path, str) else None
             if address is None:
                 raise
-        place = address.place
-        if place.offset + place.type.size > self.struct.size:
+        if address.offset + address.type.size > self.struct.size:
             raise Unfit(f"{path} reaches beyond the block's {self.struct.size} bytes")
-        self[path] = place
-        return place
+        return self.keep(path, address)
 
 
 class DataBlock(StructView):
@@ -49,10 +59,9 @@ class DataBlock(StructView):
         ParameterError: The image's length does not match, or a member's type is unknown.
     """
 
-    __slots__ = ("_name", "_number")
+    __slots__ = ("_name",)
 
     _name: str
-    _number: int | None
 
     def __init__(
         self,
@@ -60,21 +69,17 @@ class DataBlock(StructView):
         image: bytes | Image | None = None,
         *,
         name: str = "",
-        number: int | None = None,
     ) -> None:
         struct = layout if isinstance(layout, Struct) else declared(layout)
         super().__init__(struct, _memory(struct, image))
         set_ = object.__setattr__
         set_(self, "_paths", struct.remember(_BlockPaths))
         set_(self, "_name", name)
-        set_(self, "_number", number)
 
     def __getitem__(self, path: str) -> Any:
         # As in StructView without a view's position: this is what programs call once per member and cycle.
         try:
             place = self._paths[path]
-            if place.composite:
-                return view(place.type, self._image, place.offset, place.path)
             return place.read(self._image, place.offset)
         except Unfit as refusal:
             raise self._refused(path, refusal) from None
@@ -82,10 +87,7 @@ class DataBlock(StructView):
     def __setitem__(self, path: str, value: Any) -> None:
         try:
             place = self._paths[path]
-            if place.composite:
-                store(place.type, self._image, place.offset, value, place.path)
-            else:
-                place.write(self._image, place.offset, value)
+            place.write(self._image, place.offset, value)
         except Unfit as refusal:
             raise self._refused(path, refusal) from None
 
@@ -101,7 +103,7 @@ class DataBlock(StructView):
 
     def copy(self) -> DataBlock:
         """A block of the same layout with memory of its own."""
-        return DataBlock(self._type, bytearray(self._image), name=self._name, number=self._number)
+        return DataBlock(self._type, bytearray(self._image), name=self._name)
 
     def changes(self, other: bytes | Image | DataBlock) -> list[Change]:
         """What the other image of this block holds differently, member by member."""
@@ -124,7 +126,8 @@ def _memory(struct: Struct, image: bytes | Image | None) -> Image:
         return bytearray(struct.blank)
     length = len(image)
     if length != struct.size and not (length == struct.size - 1 and _ends_odd(struct)):
-        raise ParameterError(f"an image of {struct.name} has {struct.size} bytes, not {length}")
+        what = struct.name if struct.named else "the block"
+        raise ParameterError(f"an image of {what} has {struct.size} bytes, not {length}")
     if isinstance(image, bytes) or length < struct.size or (isinstance(image, memoryview) and image.readonly):
         return bytearray(image).ljust(struct.size, b"\0")
     return image

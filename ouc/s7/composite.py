@@ -177,12 +177,15 @@ class Opaque:
         name: As TIA Portal prints it.
         length: The published length in bytes.
         members: What its editor shows inside, by name in lower case; where they lie is not known.
+        guessed: Why even the length is not known, where it is not; such a type only stands in blocks whose bytes
+            nobody asks for.
         size: The length filled up to even, since it ends like a structure.
     """
 
     name: str
     length: int
     members: Mapping[str, Type] = attrs.field(factory=dict, repr=False, eq=False)
+    guessed: ParameterError | None = attrs.field(default=None, repr=False, eq=False)
     size: int = attrs.field(init=False, repr=False)
     align: int = attrs.field(default=2, init=False, repr=False)
     depth: int = attrs.field(default=0, init=False, repr=False)

@@ -18,12 +18,12 @@ from .base import Image, Type, Unfit, shown, spelled
 from .composite import Array, Opaque, Record, Struct
 from .scalars import BITS, NUMBERS
 
-__all__ = ["Address", "Paths", "Place", "Raw", "absolute", "locate", "split"]
+__all__ = ["Paths", "Place", "Raw", "absolute", "locate", "split"]
 
 _NAME = re.compile(r'"([^"]*)"|([^."\[\]]+)')
 _INDICES = re.compile(r"\[\s*([+-]?\d+(?:\s*,\s*[+-]?\d+)*)\s*\]")
-_ABSOLUTE = re.compile(r"%?(?:DB(\d{1,5})\.)?DB([XBWD])(\d{1,8})(?:\.(\d))?\Z", re.IGNORECASE)
-_POINTER = re.compile(r"P#(?:DB(\d{1,5})\.)?DBX(\d{1,8})\.([0-7])\s+([A-Z_0-9]+)\s+(\d{1,8})\Z", re.IGNORECASE)
+_ABSOLUTE = re.compile(r"%?(?:DB\d{1,5}\.)?DB([XBWD])(\d{1,8})(?:\.(\d))?\Z", re.IGNORECASE)
+_POINTER = re.compile(r"P#(?:DB\d{1,5}\.)?DBX(\d{1,8})\.([0-7])\s+([A-Z_0-9]+)\s+(\d{1,8})\Z", re.IGNORECASE)
 
 # How many bytes one unit of a pointer is worth.
 _UNITS = {
@@ -149,35 +149,26 @@ def _declared(kind: Type, step: str) -> str:
     return struct.slot(step).name if isinstance(struct, Struct) else step
 
 
-@attrs.frozen
-class Address:
-    """An absolute address: the block's number if one was written, and the place."""
-
-    number: int | None
-    place: Place
-
-
-def absolute(text: str) -> Address | None:
-    """Read an absolute address; None if the text is none.
+def absolute(text: str) -> Place | None:
+    """The place of an absolute address; None if the text is none. A block's number in it is not looked at.
 
     Raises:
         Unfit: It is one that does not exist, such as `DBX0.9`.
     """
     text = text.strip()
     if match := _ABSOLUTE.match(text):
-        width, byte, bit = match[2].upper(), int(match[3]), match[4]
+        width, byte, bit = match[1].upper(), int(match[2]), match[3]
         if (width == "X") != (bit is not None) or (bit is not None and int(bit) > 7):
             raise Unfit(f"{text} is no address: DBX has a bit 0 to 7, DBB, DBW and DBD have none")
         kind = BITS[int(bit or 0)] if width == "X" else NUMBERS[{"B": "byte", "W": "word", "D": "dword"}[width]]
-        return Address(int(match[1]) if match[1] else None, Place(kind, byte, text))
+        return Place(kind, byte, text)
     if match := _POINTER.match(text):
-        unit, count = match[4].upper(), int(match[5])
+        byte, bit, unit, count = int(match[1]), int(match[2]), match[3].upper(), int(match[4])
         if unit == "BOOL" and count == 1:
-            return Address(int(match[1]) if match[1] else None, Place(BITS[int(match[3])], int(match[2]), text))
-        if unit not in _UNITS or match[3] != "0":
+            return Place(BITS[bit], byte, text)
+        if unit not in _UNITS or bit:
             raise Unfit(f"{text} does not begin at a byte or has an unknown unit; write it like P#DB1.DBX0.0 BYTE 100")
-        raw = Raw(_UNITS[unit] * count, text)
-        return Address(int(match[1]) if match[1] else None, Place(raw, int(match[2]), text))
+        return Place(Raw(_UNITS[unit] * count, text), byte, text)
     return None
 
 
@@ -196,6 +187,10 @@ class Paths(dict[str, Place]):
         # A name that is no plain identifier needs its quotes only where it would be read as a path.
         direct = self.struct.find(path)
         place = locate(self.struct, [path] if direct else split(path))
+        return self.keep(path, place)
+
+    def keep(self, path: str, place: Place) -> Place:
+        """Remember a place; when there are too many, the others are forgotten."""
         if len(self) >= self.LIMIT:
             self.clear()
         self[path] = place

@@ -92,8 +92,17 @@ _OPAQUE = (
     Opaque("REMOTE", 10),
 )
 
-# The instructions that create a timer or counter declare it under their own name.
-_TIMERS = ("TON_TIME", "TOF_TIME", "TP_TIME", "TONR_TIME")
+# Timers and counters are also declared under the names of the instructions that use them: TON_TIME, CTU_INT.
+_INSTRUCTIONS = {
+    **{f"{name}{suffix}": _OPAQUE[0] for name in ("ton", "tof", "tp", "tonr") for suffix in ("", "_time")},
+    **{f"{name}_ltime": _OPAQUE[1] for name in ("ton", "tof", "tp", "tonr")},
+    **{
+        f"{name}_{count}": counter
+        for counter in _OPAQUE[2:10]
+        for name in ("ctu", "ctd", "ctud")
+        for count in (counter.members["cv"].name.lower(),)
+    },
+}
 
 #: System records and opaque types by their name in lower case.
 SYSTEM_TYPES: dict[str, Type] = {
@@ -104,5 +113,5 @@ SYSTEM_TYPES: dict[str, Type] = {
     "errorstruct": _ERROR_STRUCT,
     "error_struct": _ERROR_STRUCT,
     **{kind.name.lower(): kind for kind in _OPAQUE},
-    **{name.lower(): Opaque(name, 16, _OPAQUE[0].members) for name in _TIMERS},
+    **{name: Opaque(name.upper(), kind.length, kind.members) for name, kind in _INSTRUCTIONS.items()},
 }

@@ -42,7 +42,7 @@ class DataBlock(s7.DataBlock):
         object.__setattr__(self, "_why_no_image", why_no_image)
         if why_no_image:
             # Absolute addresses mean nothing in such a block.
-            object.__setattr__(self, "_paths", layout.remember(s7.Paths))
+            object.__setattr__(self, "_paths", layout.remember(s7.NamedPaths))
 
     def copy(self) -> DataBlock:
         """A block of the same layout with memory of its own."""

@@ -191,9 +191,9 @@ def _assignments(path: str, kind: Type, image: Image, at: int) -> Iterator[str]:
     if isinstance(kind, Opaque):
         raise ParameterError(f"what lies inside {kind.name} is not published and cannot be written", where=path)
     if isinstance(kind, Record):
-        # Exports write a record member by member, and a DTL once more as a whole.
+        # Exports write a record member by member, without grouping digits, and a DTL once more as a whole.
         for step, part, offset in leaves(kind.inner, at, path):
-            yield f"{step} := {literal(part, part.read(image, offset))}"
+            yield f"{step} := {literal(part, part.read(image, offset)).replace('_', '')}"
     if not isinstance(kind, Record) or kind.name == "DTL":
         try:
             yield f"{path} := {literal(kind, kind.read(image, at))}"

@@ -11,7 +11,7 @@ import attrs
 
 from .. import s7
 from ..errors import ParameterError
-from ..s7 import Array, Member, Record, Struct, Structure, Type, Unfit, codepage, nearest, spelled
+from ..s7 import Array, Member, Opaque, Record, Struct, Structure, Type, Unfit, codepage, nearest, spelled
 from . import syntax, tree
 from .begin import Begin
 from .block import Block, DataBlock
@@ -159,6 +159,8 @@ class SourceFile:
         optimized = self._is_optimized(block)
         scope = Scope(self._source, wide_bounds=optimized)
         layout = self._layout(block, scope, optimized=optimized)
+        if not optimized:
+            _refuse_guesses(layout)
         image = bytearray(layout.blank)
         unplaced = Begin(self._library, scope, layout, image).run(block.assignments)
         retained = [part for part in block.sections if "RETAIN" in part.modifiers]
@@ -219,6 +221,17 @@ class _Blocks(Mapping[str, Block]):
 
     def __len__(self) -> int:
         return len(self._names)
+
+
+def _refuse_guesses(kind: Type) -> None:
+    """Raise what was wrong with a type whose size is not known: in standard access every offset behind it would be."""
+    if isinstance(kind, Opaque) and kind.guessed is not None:
+        raise kind.guessed
+    if isinstance(kind, Array):
+        _refuse_guesses(kind.element)
+    elif isinstance(kind, Struct):
+        for inner in {id(slot.type): slot.type for slot in kind.slots}.values():
+            _refuse_guesses(inner)
 
 
 def _structures(kind: Type, path: str, offset: int) -> Iterator[tuple[str, Struct, int]]:

@@ -8,6 +8,7 @@ and a chain of a thousand types end in the same clear error as any nesting that 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
@@ -63,17 +64,30 @@ _MOST_BOOLS = 1_000_000  # start values of Bools are placed one by one
 
 _TYPE_KINDS = ("TYPE", "FUNCTION_BLOCK", "VALUES")
 
+# The start value of a parameter that names a block or a timer: FB 1234, T 5.
+_NUMBERED = re.compile(r"(?:FB|FC|DB|SDB|T|C|Z) ?(\d{1,5})\Z", re.IGNORECASE)
+
 # Parameters that name a block, a timer or a counter are a number of two bytes in an instance.
 _PARAMETER_TYPES = frozenset({"timer", "counter", "block_fb", "block_fc", "block_db", "block_sdb"})
 
 
 @attrs.frozen
 class Scope:
-    """Where a piece of source stands: its file, and the constants that only its block knows."""
+    """Where a piece of source stands.
+
+    Attributes:
+        source: Its file.
+        constants: Those that only its block knows.
+        wide_bounds: Whether array bounds may be those of optimized access.
+        versioned: Whether the declaration names a library version, as exports do for what Siemens ships.
+        code: Whether it is the interface of a program block.
+    """
 
     source: SourceText
     constants: Mapping[str, int | str] = attrs.field(factory=dict)
     wide_bounds: bool = False
+    versioned: bool = False
+    code: bool = False
 
     def wrong(self, at: Named | Constant | TypeRef, what: str, remedy: str = "") -> ParameterError:
         """An error that points at a place of this file."""
@@ -137,12 +151,18 @@ class Library:
         key = ref.name.casefold()
         declared = self._declared.get(key)
         system = find_s7(ref.name, self._page) or self._system(key)
+        if key == "variant" and scope.code:
+            return Opaque(ref.name, 0)
         if system is not None and not (ref.quoted and declared):
             return system
         if declared is None or declared[0].kind not in _TYPE_KINDS:
             near = nearest(ref.name, (block.name.text for block, _ in self._declared.values()))
             remedy = f"Did you mean {near!r}?" if near else "Read the file that declares it together with this one"
-            raise scope.wrong(ref, f"the type {ref.name!r} is not known", remedy)
+            unknown = scope.wrong(ref, f"the type {ref.name!r} is not known", remedy)
+            if (scope.versioned or scope.code) and not ref.quoted:
+                # Data of an instruction or technology object, of which no size is published.
+                return Opaque(ref.name, 2, guessed=unknown)
+            raise unknown
         return self.declared(declared[0].name, scope, ref, depth)
 
     def declared(self, name: Name, scope: Scope, ref: Named | None = None, depth: int = 0) -> Type:
@@ -193,7 +213,8 @@ class Library:
 
         The areas of a function block (input, output, in-out, static) each begin at an even byte, as in every instance.
         """
-        scope = Scope(source, _local(sections), wide_bounds)
+        code = any(part.kind not in ("STRUCT", "VAR") for part in sections)
+        scope = Scope(source, _local(sections), wide_bounds, code=code)
         members: list[Member] = []
         areas = {"VAR_INPUT": 0, "VAR_OUTPUT": 1, "VAR_IN_OUT": 2, "STRUCT": 3, "VAR": 3, "VAR_STAT": 3}
         kept = [part for part in sections if part.kind in areas and "CONSTANT" not in part.modifiers]
@@ -218,7 +239,8 @@ class Library:
                 if name.text.casefold() in seen:
                     raise scope.wrong_at(name.line, name.column, f"{name.text} is declared twice")
                 seen.add(name.text.casefold())
-            kind = self.type_of(line.type, scope, depth)
+            versioned = "LibVersion" in line.attributes
+            kind = self.type_of(line.type, attrs.evolve(scope, versioned=True) if versioned else scope, depth)
             if by_reference and isinstance(kind, Struct | Array | String | WString):
                 kind = s7_type("POINTER")
             preset = None
@@ -306,7 +328,8 @@ class Library:
                 text = parse_literal(String(254, self._page) if kind.element.size == 1 else WString(16382), str(value))
                 kind.write(image, at, text.ljust(kind.length))
             elif isinstance(value, str):
-                kind.write(image, at, parse_literal(kind, value))
+                numbered = _NUMBERED.match(value) if kind.name == "UInt" else None
+                kind.write(image, at, parse_literal(kind, numbered[1] if numbered else value))
             else:
                 kind.write(image, at, value)
         except Unfit as refusal:

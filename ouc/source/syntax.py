@@ -105,6 +105,8 @@ class _Build(Transformer[Token, Any]):
 
     def constant(self, children: list[Any]) -> Constant:
         first = children[-1]
+        if isinstance(first, Constant) and len(children) == 2:  # a block by its number: FB 1234
+            return attrs.evolve(first, text=f"{children[0].text} {first.text}")
         return first if isinstance(first, Constant) else Constant(first.text, first.line, first.column, named=True)
 
     bound = constant
@@ -172,7 +174,9 @@ class _Build(Transformer[Token, Any]):
 
     def section(self, children: list[Any]) -> Section:
         words = [str(child).upper() for child in children if isinstance(child, Token)]
-        kind, modifiers = (words[0], words[1:-1]) if words[0] != "CONST" else ("VAR", ["CONSTANT"])
+        kind, modifiers = words[0], words[1:-1]
+        if kind in ("CONST", "VAR_CONST"):
+            kind, modifiers = "VAR", ["CONSTANT"]
         return Section(kind, frozenset(modifiers), tuple(_of(children, Line)))
 
     def base(self, children: list[Any]) -> Any:

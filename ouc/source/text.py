@@ -37,7 +37,7 @@ _MARKS = (
 # ends at the end of the text at the latest, so that nothing unfinished makes the scan start over.
 _SCAN = re.compile(
     r"//(?P<comment>[^\r\n]*)|\(\*[\s\S]*?(?:\*\)|\Z)|'[^'$\r\n]*(?:\$.[^'$\r\n]*)*'?|\"[^\"\r\n]*\"?"
-    r"|\b(?P<word>FUNCTION_BLOCK|FUNCTION|ORGANIZATION_BLOCK|PROGRAM|BEGIN"
+    r"|\b(?P<word>FUNCTION_BLOCK|FUNCTION|ORGANIZATION_BLOCK|PROGRAM|BEGIN|END_VAR|END_CONST"
     r"|END_(?:FUNCTION_BLOCK|FUNCTION|ORGANIZATION_BLOCK|PROGRAM))\b",
     re.IGNORECASE,
 )
@@ -100,7 +100,7 @@ def scan(name: str, text: str) -> SourceText:
     comments: dict[int, tuple[int, str]] = {}
     pieces: list[str] = []
     line, counted, kept = 1, 0, 0
-    in_block, code_from = False, -1
+    in_block, code_from, declared_to = False, -1, -1
     for match in _SCAN.finditer(text):
         comment, word = match["comment"], match["word"]
         if comment is not None and code_from < 0:
@@ -109,11 +109,15 @@ def scan(name: str, text: str) -> SourceText:
             comments[line] = (counted - text.rfind("\n", 0, counted), comment.strip())
         elif word is None:
             continue
+        elif word.upper() in ("END_VAR", "END_CONST"):
+            declared_to = match.end() if in_block and code_from < 0 else declared_to
         elif word.upper().startswith("END_"):
+            # Classic SCL may leave BEGIN out: its statements follow the last declaration.
+            code_from = code_from if code_from >= 0 else declared_to
             if code_from >= 0:
                 pieces += [text[kept:code_from], _blank(text, code_from, match.start())]
                 kept = match.start()
-            in_block, code_from = False, -1
+            in_block, code_from, declared_to = False, -1, -1
         elif word.upper() == "BEGIN":
             code_from = match.end() if in_block and code_from < 0 else code_from
         elif code_from < 0:

@@ -14,9 +14,9 @@ from ouc.s7 import Array, DataBlock, Opaque, Struct, Type
 from ouc.source import Block, block_of, emit, load, loads, save
 
 from ..s7.strategies import layouts, structures, values
+from .reading import HEAD
 from .test_errors import WHOLE
 from .test_example import EXAMPLE
-from .test_forms import HEAD
 
 
 def block(struct: Struct, start: bytes, *, optimized: bool = False) -> Block:
@@ -36,8 +36,9 @@ def test_every_block_survives_its_source(data: st.DataObject) -> None:
         return
     again = loads(text).blocks["X"]
     assert again.layout.members == struct.members
-    assert again.data() == db or "S5T#" in text  # the literal of S5Time does not tell the time base
-    assert emit(again) == text
+    if "S5T#" not in text:  # the literal of S5Time does not tell the time base
+        assert again.data() == db
+        assert emit(again) == text
 
 
 @given(structures(TCON_IP_V4_SEC), structures(TCON_QDN))
@@ -70,8 +71,7 @@ def test_a_generated_source_is_written_byte_for_byte(name: str, tmp_path: Path) 
 def test_a_published_description_is_written_with_the_same_lines() -> None:
     original = (EXAMPLE / "Client_Connection_Parameters.db").read_text("utf-8-sig").splitlines()
     written = emit(load(EXAMPLE / "Client_Connection_Parameters.db").declaration(), every_member=True).splitlines()
-    spaced = [line.replace("2_000", "2000") for line in written]
-    assert [line for line in original if line] == [line for line in spaced if line]
+    assert [line for line in original if line] == [line for line in written if line]
 
 
 def test_what_has_no_literal_is_refused_with_its_path() -> None:
@@ -113,3 +113,13 @@ def _has_opaque(kind: Type) -> bool:
 @given(layouts)
 def test_an_opaque_member_never_comes_from_the_strategies(struct: Struct) -> None:
     assert not _has_opaque(struct)
+
+
+def test_a_date_is_written_as_exports_write_it() -> None:
+    begin = (
+        "   d.YEAR := 2008;\n   d.MONTH := 10;\n   d.DAY := 25;\n   d.WEEKDAY := 7;\n   d.HOUR := 8;\n   d.MINUTE := 12;\n"
+        "   d.SECOND := 34;\n   d.NANOSECOND := 567000000;\n   d := DTL#2008-10-25-08:12:34.567;\n"
+    )
+    member = "d {InstructionName := 'DTL'; LibVersion := '1.0'} : DTL;"
+    source = f"{HEAD}   STRUCT \n      {member}\n   END_STRUCT;\n\n\nBEGIN\n{begin}\nEND_DATA_BLOCK\n"
+    assert emit(loads(source).blocks["X"]) == source

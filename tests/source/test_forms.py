@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import codecs
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ouc.errors import ParameterError
-from ouc.s7 import DTL, Struct, parse, typeof
-from ouc.source import Block, SourceFile, load, loads
+from ouc.s7 import Struct, typeof
+from ouc.source import Block, load, loads
 
-HEAD = "DATA_BLOCK \"X\"\n{ S7_Optimized_Access := 'FALSE' }\nVERSION : 0.1\n"
-
-
-def db(members: str, begin: str = "", head: str = HEAD, **options: Any) -> SourceFile:
-    return loads(f"{head}STRUCT\n{members}\nEND_STRUCT;\nBEGIN\n{begin}\nEND_DATA_BLOCK\n", **options)
-
-
-def start(members: str, begin: str = "", **options: Any) -> dict[str, Any]:
-    return db(members, begin, **options).block("X").to_dict()
-
+from .reading import HEAD, db, start
 
 TEXT = f"{HEAD}NON_RETAIN\n   STRUCT \n      Größe : Int := 5;   // äöü\n   END_STRUCT;\n\n\nBEGIN\n\nEND_DATA_BLOCK\n"
 
@@ -55,12 +45,13 @@ def test_headers_come_in_any_order_and_repetition() -> None:
     head = (
         "DATA_BLOCK \"X\"\n//a comment\nTITLE = it's no 'title' { // at all\nVERSION : '2.5'\n"
         "{ S7_Optimized_Access := 'TRUE' ;\n  DB_Accessible_From_OPC_UA := 'FALSE' ;\n S7_m_c := 'true' }\n"
-        "AUTHOR : 'some one'\nFAMILY : fam\nNAME : nam\n(* more *)\nUNLINKED\nREAD_ONLY\nNON_RETAIN\n"
+        "AUTHOR : 'some one'\nFAMILY : fam of two\nNAME : nam\n(* more *)\nUNLINKED\nREAD_ONLY\nNON_RETAIN\n"
         "{ S7_Optimized_Access := 'FALSE' }\n"
     )
     block = db("a : Int;", head=head).blocks["X"]
     assert block.headers == {
-        "TITLE": "it's no 'title' { // at all", "VERSION": "'2.5'", "AUTHOR": "'some one'", "FAMILY": "fam", "NAME": "nam",
+        "TITLE": "it's no 'title' { // at all",
+        "VERSION": "'2.5'", "AUTHOR": "'some one'", "FAMILY": "fam of two", "NAME": "nam",
     }  # fmt: skip
     assert block.flags == {"UNLINKED", "READ_ONLY", "NON_RETAIN"}
     assert block.attributes["DB_Accessible_From_OPC_UA"] == "FALSE"
@@ -309,91 +300,6 @@ def test_a_system_constant_of_the_first_interface_is_known() -> None:
     assert file["c"].InterfaceId == 64
 
 
-LITERALS = [
-    ("Byte", "16#00FF"), ("Word", "16#FFFF"), ("DWord", "16#CAFE_BABE"), ("LInt", "-9_876"), ("Int", "-9876"),
-    ("Real", "987.125"), ("Real", "-3.402823E+38"), ("Bool", "TRUE"), ("Bool", "true"), ("Bool", "1"),
-    ("Time", "T#-20M_34S"), ("LTime", "LT#12S_345NS"), ("S5Time", "S5T#2H_46M_30S"),
-    ("Time_Of_Day", "TOD#12:13:14.123"), ("WChar", "WCHAR#'ä'"), ("WString", "WSTRING#'Ω€'"),
-    ("String", "STRING#'a$'b;'"), ("String", "'{ // (* \"'"), ("Word", "W#16#40"), ("Byte", "B#16#11"),
-    ("Word", "B#(127, 200)"), ("DTL", "DTL#2008-10-25-08:12:34.567"), ("Date_And_Time", "DT#2008-10-25-08:12:34.567"),
-    ("Date", "D#2009-12-31"), ("LDT", "LDT#2008-10-25-08:12:34.567"), ("LTime_Of_Day", "LTOD#10:20:30.400_365_215"),
-    ("HW_ANY", "64"), ("SInt", "SINT#16#FF"), ("CONN_OUC", "16#0003"), ("Char", "'$''"), ("Char", "CHAR#';'"),
-    ("Int", "2#1111"), ("DInt", "L#-5"), ("Time", "TIME#5h10s"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("name", "text"), LITERALS, ids=[text for _, text in LITERALS])
-def test_every_form_of_start_value_is_read_in_declaration_list_and_begin(name: str, text: str) -> None:
-    kind = typeof(name)
-    image = bytearray(kind.size)
-    kind.write(image, 0, parse(kind, text))
-    expected = kind.read(image, 0)
-    default = kind.read(bytearray(kind.blank), 0)
-    assert start(f"v : {name} := {text};") == {"v": expected}
-    assert start(f"v : {name};", f"v:={text};") == {"v": expected}
-    assert start(f"v : Array[0..2] of {name} := [2({text})];") == {"v": [expected, expected, default]}
-    assert start(f"v : Struct a : Int; b : {name}; END_STRUCT := (b := {text});") == {"v": {"a": 0, "b": expected}}
-
-
-@pytest.mark.parametrize(
-    ("declaration", "expected"),
-    [
-        ("Array[1..2,1..3] of Int := [9,8,3(10),6]", [[9, 8, 10], [10, 10, 6]]),
-        ("Array[1..2,1..3] of Int := [[9,8],[3(10)],6]", [[9, 8, 10], [10, 10, 6]]),
-        ("Array[0..1,0..1] of Struct x,y:Int; END_STRUCT := [2((1,11)),2((2,22))]",
-         [[{"x": 1, "y": 11}] * 2, [{"x": 2, "y": 22}] * 2]),
-        ("ARRAY[1..5] OF INT := 1, 1, 4 (0)", None),
-        ("ARRAY[1..5] OF INT := 1, 1, 3 (0)", [1, 1, 0, 0, 0]),
-        ("Array[0..3] of Int := [2(1,2)]", [1, 2, 1, 2]),
-        ("Array[0..5] of Int := [2(1,2(7))]", [1, 7, 7, 1, 7, 7]),
-        ("Array[0..3] of Int := []", [0, 0, 0, 0]),
-        ("Array[0..9] of Bool := [2(TRUE, FALSE), 1]", [True, False, True, False, True, *[False] * 5]),
-        ("Array[0..1,0..2] of Bool := [6(TRUE)]", [[True] * 3, [True] * 3]),
-        ("Array[1..3] of Byte := [3(16#AA)]", [0xAA] * 3),
-        ("Array[1..2] of String[3] := [2('abc')]", ["abc", "abc"]),
-        ("Array[1..3] of Char := 'ab'", ["a", "b", " "]),
-        ("Array[0..1] of Struct a : Int := 5; b : Int; END_STRUCT := [2(((),1))]", [{"a": 5, "b": 1}] * 2),
-        ("Array[0..1] of Struct a : Int := 5; b : Int; END_STRUCT := [(b := 2), ()]", [{"a": 5, "b": 2}, {"a": 5, "b": 0}]),
-        ("Struct a : Int; b : Array[0..1] of Bool; END_STRUCT := (2, [TRUE])", {"a": 2, "b": [True, False]}),
-        ('"T" := (2,0,(TRUE,TRUE))', {"a": 2, "b": 0, "c": {"d": True, "e": True}}),
-        ('"T" := (b:=55)', {"a": 1, "b": 55, "c": {"d": False, "e": False}}),
-        ('"T" := ()', {"a": 1, "b": 0, "c": {"d": False, "e": False}}),
-        ('Array[0..1] of "T" := [(a := 2, b := 4), (c := (e := 1))]',
-         [{"a": 2, "b": 4, "c": {"d": False, "e": False}}, {"a": 1, "b": 0, "c": {"d": False, "e": True}}]),
-        ("DTL := (YEAR := 2008, MONTH := 10)", DTL(2008, 10, 1)),
-    ],
-)  # fmt: skip
-def test_initial_lists_do_what_Siemens_describes(declaration: str, expected: Any) -> None:
-    types = 'TYPE "T" STRUCT a : Int := 1; b : Int; c : Struct d,e : Bool; END_STRUCT; END_STRUCT; END_TYPE '
-    if expected is None:
-        with pytest.raises(ParameterError, match="do not fit"):
-            start(f"v : {declaration};", head=types + HEAD)
-    else:
-        assert start(f"v : {declaration};", head=types + HEAD) == {"v": expected}
-
-
-def test_a_start_value_of_the_member_outranks_the_types_and_begin_outranks_both() -> None:
-    types = 'TYPE "T" STRUCT a,b,c : Int := 1; END_STRUCT; END_TYPE '
-    values = start('v : "T" := (b := 2, c := 2);', "v.c := 3;", head=types + HEAD)
-    assert values == {"v": {"a": 1, "b": 2, "c": 3}}
-
-
-def test_the_start_values_behind_a_type_are_its_defaults() -> None:
-    types = 'TYPE "T" STRUCT a,b : Int; END_STRUCT := (b := 2); END_TYPE '
-    assert start('v : "T";', head=types + HEAD) == {"v": {"a": 0, "b": 2}}
-
-
-def test_a_dtl_is_assigned_field_by_field_and_as_a_whole() -> None:
-    fields = (
-        "d.YEAR := 2008; d.MONTH := 10; d.DAY := 25; d.WEEKDAY := 1; d.HOUR := 8; d.MINUTE := 12; d.SECOND := 34;"
-        "d.NANOSECOND := 567_000_000;"
-    )
-    whole = "d := DTL#2008-10-25-08:12:34.567;"
-    expected = bytes.fromhex("07 D8 0A 19 07 08 0C 22 21 CB BB C0")
-    for begin in (fields + whole, fields, whole):
-        assert bytes(db("d {InstructionName := 'DTL'; LibVersion := '1.0'} : DTL;", begin).block("X")) == expected
-
-
 def test_assignments_follow_nested_and_indexed_paths() -> None:
     members = "Parameter : Struct LoggingTag : Array[0..1, 0..1] of Struct Tag : String[8]; END_STRUCT; END_STRUCT;"
     values = start(members, "Parameter.LoggingTag[0,1].Tag := 'System';\n parameter . loggingtag [ 1 , 0 ] . TAG := 'x' ;")
@@ -445,3 +351,58 @@ def test_the_code_page_of_the_engineering_station_decides_bytes() -> None:
     assert bytes(block) == b"\2\1\xc6\0\xc6\0"
     with pytest.raises(ParameterError, match="'Ж' is not in the code page cp1252"):
         db("s : String[2] := 'Ж';").block("X")
+
+
+def test_an_unknown_instruction_does_not_hide_the_description_beside_it() -> None:
+    members = "c : TCON_IP_v4; s {InstructionName := 'TSENDC'; LibVersion := '3.2'} : TSEND_C; d : TCON_IP_v4;"
+    optimized = db(members, "d.RemotePort := 9; s.LEN := 5;", head=HEAD.replace("FALSE", "TRUE"))
+    assert optimized["d"].RemotePort == 9
+    assert optimized.blocks["X"].unplaced == {"s.LEN": "5"}
+    with pytest.raises(ParameterError, match="the type 'TSEND_C' is not known") as caught:
+        db(members).block("X")
+    assert caught.value.failure.where == "<source>:5:72"
+    with pytest.raises(ParameterError, match="the type 'TSEND_C' is not known"):
+        db("s : TSEND_C;", head=HEAD.replace("FALSE", "TRUE")).block("X")
+
+
+def test_timers_and_counters_are_known_under_the_names_of_their_instructions() -> None:
+    names = ["TON_TIME", "TP_LTIME", "CTU_INT", "CTUD_ULINT", "TON"]
+    assert [typeof(name).size for name in names] == [16, 32, 6, 24, 16]
+    assert [typeof(name).name for name in names] == names
+
+
+def test_parameters_that_name_blocks_are_numbers_in_an_instance() -> None:
+    source = (
+        'FUNCTION_BLOCK "F" VAR_INPUT a : Block_FB := FB 1234; b : Counter := 321; c : Timer := T 5; v : Variant; '
+        "r : Remote; END_VAR BEGIN END_FUNCTION_BLOCK "
+    )
+    assert bytes(loads(source + HEAD + '"F" BEGIN END_DATA_BLOCK').block("X")) == bytes.fromhex("04D2 0141 0005") + bytes(10)
+    with pytest.raises(ParameterError, match="'Variant' is not known"):
+        db("v : Variant;").block("X")
+
+
+def test_classic_blocks_without_BEGIN_are_skipped_too() -> None:
+    source = (
+        "FUNCTION_BLOCK FB10 CONST MAX := 3; END_CONST VAR a : ARRAY[1..MAX] OF INT; END_VAR\n"
+        "  a[1] := 5; // it's a comment\n  IF a[2] > 3 THEN a[3] := 1; END_IF;\nEND_FUNCTION_BLOCK\n"
+    )
+    assert loads(source + "DATA_BLOCK DB 11 FB 10 BEGIN a[2] := 7; END_DATA_BLOCK").block("DB11").to_dict() == {"a": [0, 7, 0]}
+
+
+def test_a_description_may_be_given_as_one_initial_list() -> None:
+    members = """Connection : TCON_IP_v4 := (
+        InterfaceId := 64, ID := 1, ConnectionType := B#16#0B, ActiveEstablished := TRUE,
+        RemoteAddress := (ADDR := [192, 168, 40, 1]), RemotePort := 502, LocalPort := 0);"""
+    assert db(members)["Connection"].to_bytes() == bytes.fromhex("0040 0001 0B01 C0A82801 01F6 0000")
+
+
+def test_an_axis_at_a_function_block_does_not_hide_its_optimized_instance() -> None:
+    source = 'FUNCTION_BLOCK "F" VAR_IN_OUT axis : TO_SpeedAxis; END_VAR VAR c : TCON_IP_v4; END_VAR BEGIN END_FUNCTION_BLOCK\n'
+    assert loads(source + 'DATA_BLOCK "D" "F" BEGIN c.ID := 7; END_DATA_BLOCK')["c"].ID == 7
+    with pytest.raises(ParameterError, match="'TO_SpeedAxis' is not known"):
+        loads(source + HEAD + '"F" BEGIN END_DATA_BLOCK').block("X")
+
+
+def test_an_end_of_file_mark_of_DOS_is_no_statement() -> None:
+    assert start("a : Int;")["a"] == 0
+    assert loads(f"{HEAD}RETAIN\nSTRUCT a : Int; END_STRUCT; END_DATA_BLOCK\n\x1a").blocks["X"].flags == {"RETAIN"}
