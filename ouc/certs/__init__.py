@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .device import Device
 from .entry import COLUMNS, Entry, Facts, Summary, Tab
+from .expiry import Expiring, Rollout, expiring, gauges, rollout
 from .project import Project
 from .snapshot import Changes, DeviceStore, OwnCertificate, Trust
 from .verify import Identity, Policy, Verdict, verify
@@ -19,14 +20,19 @@ __all__ = [
     "Device",
     "DeviceStore",
     "Entry",
+    "Expiring",
     "Facts",
     "Identity",
     "OwnCertificate",
     "Policy",
     "Project",
+    "Rollout",
     "Summary",
     "Tab",
     "Trust",
     "Verdict",
+    "expiring",
+    "gauges",
+    "rollout",
     "verify",
 ]

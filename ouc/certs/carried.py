@@ -183,6 +183,8 @@ class _File:
                 raise ParameterError("the device file is protected by a password", where=name, remedy="Give its password")
             try:
                 self._key = _key_of(header, password)
+            except OUCError as error:
+                raise ParameterError(error.failure.what, where=name) from error
             except (KeyError, TypeError, ValueError) as error:
                 raise ParameterError("is a damaged device file", where=name) from error
         elif password is not None:

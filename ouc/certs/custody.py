@@ -18,7 +18,7 @@ from .backing import Backing, MemoryBacking
 from .carried import write_device
 from .create import default_cas
 from .entry import summary
-from .file import FileBacking, create_file, open_file
+from .file import FileBacking, create_file, needs_password, open_file
 from .issue import moment
 from .keys import KeySource, generate
 from .session import Session, utc_now
@@ -84,7 +84,8 @@ class Custody(Session):
         if path is None:
             backing = MemoryBacking(draft.finished(), draft.events)
         else:
-            backing = create_file(path, draft.finished(), draft.events)
+            memory = vault if isinstance(vault, MemoryVault) else None
+            backing = create_file(path, draft.finished(), draft.events, memory=memory)
         return cls(backing, vault, user=user, right="administrator", make_key=make_key)
 
     @classmethod
@@ -109,6 +110,15 @@ class Custody(Session):
         """
         backing, vault, right = open_file(path, password=password, user=user)
         return cls(backing, vault, user=user, right=right, make_key=make_key)
+
+    @staticmethod
+    def is_protected(path: str | os.PathLike[str]) -> bool:
+        """Whether a project file asks for a password.
+
+        Raises:
+            ParameterError: No such file, or not a project.
+        """
+        return needs_password(path)
 
     def __enter__(self) -> Self:
         return self
@@ -143,10 +153,10 @@ class Custody(Session):
             name: 1 to 64 characters.
             right: `administrator`, `standard` (tables of devices, opens their keys) or `diagnostics` (reads).
             password: 1 to 1024 bytes.
-            cost: Of the password's stretching.
+            cost: Of the password's stretching; as for this session's user by default.
             now: Time of the operation.
         """
-        self._change("administrator", now, lambda draft: people.add(draft, name, right, password, cost or Cost()))
+        self._change("administrator", now, lambda draft: people.add(draft, name, right, password, cost or self._cost()))
 
     def set_password(
         self, password: str | bytes, *, user: str | None = None, cost: Cost | None = None, now: datetime | None = None
@@ -154,11 +164,16 @@ class Custody(Session):
         """Another password for this session's user or, as an administrator, for another one."""
         name = user or self.user
         needs: Right = "diagnostics" if name == self.user else "administrator"
-        self._change(needs, now, lambda draft: people.set_password(draft, name, password, cost or Cost()))
+        self._change(needs, now, lambda draft: people.set_password(draft, name, password, cost or self._cost()))
 
     def remove_user(self, name: str, *, now: datetime | None = None) -> None:
         """Remove a user; one administrator has to stay."""
         self._change("administrator", now, lambda draft: people.remove(draft, name))
+
+    def _cost(self) -> Cost:
+        """What this session's own login costs, for passwords that are set by it."""
+        known = self._backing.current().users.get(self.user)
+        return Cost() if known is None else known.cost
 
     # -- copies -------------------------------------------------------------------------------------------------------
 
@@ -185,7 +200,7 @@ class Custody(Session):
         if password is None and not insecure_keys:
             raise ParameterError("a device file needs a password", where="password", remedy="Give one")
         config = self._backing.current().device(device)
-        write_device(path, self._download(device), config, password=password, cost=cost or Cost())
+        write_device(path, self._download(device), config, password=password, cost=cost or self._cost())
 
     def backup(self, target: str | os.PathLike[str]) -> None:
         """Copy the project into a new file, while others may go on working with it."""

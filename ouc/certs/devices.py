@@ -40,7 +40,10 @@ def add_device(draft: Draft, device: DeviceConfig) -> Entry | None:
     if not 0 < len(device.name) <= 40 or not device.name.isprintable() or "/" in device.name:
         raise ParameterError(f"{device.name!r} cannot be the name of a device", where="name",
                              remedy="1 to 40 characters without '/'")  # fmt: skip
+    if device.kind not in ("CPU", "CP", "PC"):
+        raise ParameterError(f"kind {device.kind!r} is not known", where="kind", remedy="Choose among CPU, CP, PC")
     draft.devices[device.name] = attrs.evolve(device, addresses=_addresses(device.addresses))
+    set_revocation(draft, device.name, device.revocation)
     if device.kind != "CPU" or draft.before.mirror:
         return None
     return create(draft, Wish(usage="communication", device=device.name))

@@ -6,6 +6,7 @@ Source of the matrix: certificates.md 3, requirements.md R43 to R48.
 from __future__ import annotations
 
 import hashlib
+import warnings
 from typing import Final, Literal, TypeAlias
 
 import attrs
@@ -64,6 +65,8 @@ def import_material(
     if imported_as == "partner" and not device:
         raise ParameterError("a partner's certificate needs the device that will trust it", remedy="Name it: --device")
     leaf, *above = certificates
+    facts = summary(leaf)
+    _refuse_twin(draft, facts.fingerprint)
     if found.key is not None and not same_public_key(found.key, leaf.public_key()):
         raise ParameterError("the private key belongs to none of the certificates", where="import")
     waiting = _pending_name(spki(leaf.public_key()))
@@ -73,7 +76,6 @@ def import_material(
         raise ParameterError(
             "a device certificate needs its private key", where="import", remedy="Give PKCS#12, or the key: --key"
         )
-    facts = summary(leaf)
     if imported_as == "ca" and not facts.is_ca:
         raise ParameterError(f"{facts.common_name!r} is not a CA", where="import", remedy="Import it as trusted")
     if imported_as == "device" and facts.is_ca:
@@ -93,11 +95,15 @@ def import_material(
     return tuple(draft.entries[entry.id] for entry in entries)
 
 
-def _import_one(draft: Draft, certificate: x509.Certificate, key: PrivateKey | None, tab: Tab, wanted: int | None) -> Entry:
-    facts = summary(certificate)
-    twin = draft.fingerprints.get(facts.fingerprint)
+def _refuse_twin(draft: Draft, fingerprint: str) -> None:
+    twin = draft.fingerprints.get(fingerprint)
     if twin is not None:
         raise ParameterError(f"this certificate is in the project already, as ID {twin}", remedy=f"Use ID {twin}")
+
+
+def _import_one(draft: Draft, certificate: x509.Certificate, key: PrivateKey | None, tab: Tab, wanted: int | None) -> Entry:
+    facts = summary(certificate)
+    _refuse_twin(draft, facts.fingerprint)
     number = draft.allocate(wanted)
     entry = Entry(
         id=number, der=der_of(certificate), facts=facts, tab=tab, issuer_id=draft.issuer_of(certificate, own_id=number),
@@ -224,7 +230,13 @@ def _archive(entry: Entry, key: PrivateKey, secret: bytes) -> bytes:
 def _pem_key(key: PrivateKey, secret: bytes | None, method: str) -> bytes:
     if secret is None:
         return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return crypto.dump_privatekey(crypto.FILETYPE_PEM, crypto.PKey.from_cryptography_key(key), METHODS[method], secret)
+    if method == "aes-256":
+        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(secret))
+    with warnings.catch_warnings():
+        # pyOpenSSL would have us use cryptography, which offers no other method.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        wrapped = crypto.PKey.from_cryptography_key(key)
+        return crypto.dump_privatekey(crypto.FILETYPE_PEM, wrapped, METHODS[method], secret)
 
 
 def swap(draft: Draft, number: int, found: Material) -> tuple[Entry, tuple[int, ...]]:

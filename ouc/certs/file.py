@@ -20,12 +20,14 @@ from operator import eq, is_
 from pathlib import Path
 from typing import Final
 
+import attrs
+
 from ..errors import OUCError, ParameterError
 from . import rows
 from .state import Draft, Event, Protection, State
 from .vault import ClearVault, MemoryVault, OpenVault, Right, Vault, open_user
 
-__all__ = ["FileBacking", "create_file", "open_file"]
+__all__ = ["FileBacking", "create_file", "needs_password", "open_file"]
 
 # "OUCp" in the header of the file: tells it from every other SQLite database.
 APPLICATION_ID: Final = 0x4F554370
@@ -167,6 +169,8 @@ class FileBacking:
 
     def __init__(self, path: str) -> None:
         self.path: Final = path
+        # Of an unprotected project: the keys themselves. The file holds tokens, which mean nothing to another process.
+        self.memory: MemoryVault | None = None
         self._state: State | None = None
         self._version = -1
         self._watch()
@@ -204,9 +208,20 @@ class FileBacking:
         connection = _connect(self.path)
         try:
             connection.execute("BEGIN")
-            return _read(connection, self.path)
+            return self._here(_read(connection, self.path))
         finally:
             connection.close()
+
+    def _here(self, state: State) -> State:
+        """The state as this process sees it: keys that are in another process's memory are not there."""
+        memory = self.memory
+        if state.protection != "none" or memory is None:
+            return state
+        entries = {
+            number: attrs.evolve(one, sealed=b"") if one.sealed and not memory.holds(one.sealed, one.ring) else one
+            for number, one in state.entries.items()
+        }
+        return attrs.evolve(state, entries=entries)
 
     def change(self, work: Callable[[State], Draft]) -> None:
         """One transaction: nobody else writes between reading the state and committing its successor."""
@@ -216,7 +231,7 @@ class FileBacking:
                 connection.execute("BEGIN IMMEDIATE")
                 state = self._state
                 if state is None or self._generation(connection) != state.generation:
-                    state = _read(connection, self.path)
+                    state = self._here(_read(connection, self.path))
                 draft = work(state)
                 following = draft.finished()
                 _write(connection, state, following, draft.events)
@@ -264,7 +279,9 @@ def _new_file(path: str) -> None:
         raise ParameterError(error.strerror or "cannot be written", where=path) from error
 
 
-def create_file(path: str | os.PathLike[str], state: State, events: list[Event]) -> FileBacking:
+def create_file(
+    path: str | os.PathLike[str], state: State, events: list[Event], *, memory: MemoryVault | None = None
+) -> FileBacking:
     """Write a new project file; it appears under its name only when it is complete.
 
     Raises:
@@ -291,7 +308,9 @@ def create_file(path: str | os.PathLike[str], state: State, events: list[Event])
     finally:
         for name in (draft, f"{draft}-wal", f"{draft}-shm"):
             Path(name).unlink(missing_ok=True)
-    return FileBacking(final)
+    backing = FileBacking(final)
+    backing.memory = memory
+    return backing
 
 
 def _publish(draft: str, final: str) -> None:
@@ -326,14 +345,7 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
         connection.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[number]}; PRAGMA user_version = {number + 1}; COMMIT;")
 
 
-def open_file(
-    path: str | os.PathLike[str], *, password: str | bytes | None, user: str
-) -> tuple[FileBacking, Vault, Right]:
-    """Open a project file and log a user in.
-
-    Raises:
-        ParameterError: No such file, not a project, newer than this program; a wrong password or an unknown user.
-    """
+def _opened(path: str | os.PathLike[str]) -> FileBacking:
     name = os.fspath(path)
     if not Path(name).is_file():
         raise ParameterError("no such file", where=name, remedy="Make a project: ouc project new")
@@ -345,19 +357,41 @@ def open_file(
             _migrate(connection, name)
         finally:
             connection.close()
-    backing = FileBacking(name)
+    return FileBacking(name)
+
+
+def needs_password(path: str | os.PathLike[str]) -> bool:
+    """Whether a project file is protected."""
+    backing = _opened(path)
     try:
-        return backing, *_log_in(backing.current(), name, password, user)
+        return backing.current().protection == "password"
+    finally:
+        backing.close()
+
+
+def open_file(
+    path: str | os.PathLike[str], *, password: str | bytes | None, user: str
+) -> tuple[FileBacking, Vault, Right]:
+    """Open a project file and log a user in.
+
+    Raises:
+        ParameterError: No such file, not a project, newer than this program; a wrong password or an unknown user.
+    """
+    backing = _opened(path)
+    try:
+        return backing, *_log_in(backing, password, user)
     except OUCError:
         backing.close()
         raise
 
 
-def _log_in(state: State, path: str, password: str | bytes | None, user: str) -> tuple[Vault, Right]:
+def _log_in(backing: FileBacking, password: str | bytes | None, user: str) -> tuple[Vault, Right]:
+    backing.memory = MemoryVault()
+    state, path = backing.current(), backing.path
     if state.protection != "password":
         if password is not None:
             raise ParameterError("the project is not protected; it takes no password", where=path)
-        return (ClearVault() if state.protection == "clear" else MemoryVault()), "administrator"
+        return (ClearVault() if state.protection == "clear" else backing.memory), "administrator"
     if password is None:
         raise ParameterError(
             "the project is protected by a password", where=path,

@@ -150,7 +150,7 @@ def _located(read_der: Callable[[bytes], x509.Certificate], der: bytes, where: s
 
 def _key(load: Callable[[], object], password: bytes | None, where: str) -> PrivateKey:
     try:
-        return checked(load())
+        key = load()
     except TypeError:
         # cryptography says so both for a missing and for a superfluous password.
         if password is None:
@@ -159,6 +159,7 @@ def _key(load: Callable[[], object], password: bytes | None, where: str) -> Priv
     except (ValueError, UnsupportedAlgorithm):
         what = "wrong password, or a damaged private key" if password is not None else "the private key is damaged"
         raise ParameterError(what, where=where) from None
+    return checked(key)
 
 
 def _crl(der: bytes, where: str) -> x509.CertificateRevocationList:

@@ -20,11 +20,11 @@ import attrs
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ..errors import Failure
+from ..errors import Failure, OUCError
 from ..status import Status
-from .entry import MAX_CERTIFICATE
+from .entry import MAX_CERTIFICATE, summary
 from .links import may_be_issuer, signed_by
-from .names import common_name
+from .names import common_name, dns_matches, san_addresses, san_names
 from .revocation import check_revocation
 from .rules import RULES, Broken, Judgement, Policy, Rule
 from .snapshot import Trust
@@ -122,7 +122,12 @@ def verify(
             return _refuse("size", 0x80E2, f"a certificate of {size} bytes; at most {MAX_CERTIFICATE} are read", "",
                            depth=depth, certificate=one)  # fmt: skip
     rules = policy or Policy()
-    search = _Search(chain, trust, rules.max_depth)
+    try:
+        summary(chain[0])
+    except OUCError as error:
+        return _refuse("readable", 0x80E2, f"the partner's certificate is damaged: {error.failure.what}", "Replace it",
+                       depth=0, certificate=chain[0])  # fmt: skip
+    search = _Search([one for one in chain if _legible(one)], trust, rules.max_depth)
     best: Verdict | None = None
     for path in search.paths():
         verdict = _judge(path, purpose, trust, now, rules, identity)
@@ -131,6 +136,15 @@ def verify(
         if best is None or _RANK[verdict.rule] > _RANK[best.rule]:
             best = verdict
     return best if best is not None else search.dead_end()
+
+
+def _legible(certificate: x509.Certificate) -> bool:
+    """Certificates are parsed piece by piece: what is damaged inside shows only when it is looked at."""
+    try:
+        summary(certificate)
+    except OUCError:
+        return False
+    return True
 
 
 class _Search:
@@ -220,8 +234,6 @@ def _judge(
 
 
 def _check_identity(leaf: x509.Certificate, identity: Identity) -> str:
-    from .names import dns_matches, san_addresses, san_names
-
     if identity.address is not None and str(identity.address) not in san_addresses(leaf):
         listed = ", ".join(san_addresses(leaf)) or "none"
         return f"the partner's certificate does not carry the address {identity.address} (it carries {listed})"

@@ -23,7 +23,7 @@ from ._show import complain, console
 __all__ = ["build", "main"]
 
 # Modules of this package that bring commands, in the order of `ouc --help`.
-COMMAND_MODULES: tuple[str, ...] = ("db", "lint", "partner", "status")
+COMMAND_MODULES: tuple[str, ...] = ("project", "device", "cert", "db", "lint", "partner", "status")
 
 
 def build() -> typer.Typer:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_address
-from pathlib import Path
 
 import attrs
 
 from ..certs import DeviceStore, Facts, Project
 
-__all__ = ["PASSWORD", "Known", "known"]
-
-#: Where the password of a project comes from: never from the command line, which other users of a computer can read.
-PASSWORD = "OUC_PASSWORD"  # noqa: S105 - the variable's name
+__all__ = ["Known", "known"]
 
 
 @attrs.frozen(kw_only=True)
@@ -32,15 +27,14 @@ class Known:
     groups: Mapping[int, Sequence[int]]
 
 
-def known(project: Path, *, user: str, devices: Sequence[str]) -> dict[str, Known]:
+def known(project: Project, devices: Sequence[str]) -> dict[str, Known]:
     """What a project tells of some of its devices.
 
     Raises:
-        ParameterError: No such project, user or device, or a wrong password.
+        ParameterError: No such device.
     """
-    opened = Project.open(project, password=os.environ.get(PASSWORD), user=user)
-    above = {entry.id: entry.issuer_id for entry in opened.entries()}
-    return {name: _known(opened, name, above) for name in devices}
+    above = {entry.id: entry.issuer_id for entry in project.entries()}
+    return {name: _known(project, name, above) for name in devices}
 
 
 def _known(project: Project, name: str, above: Mapping[int, int | None]) -> Known:

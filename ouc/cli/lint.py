@@ -13,7 +13,8 @@ from ..errors import ParameterError
 from ..params import Finding, Severity, Side, compare, meeting
 from ..status import Status
 from ._descriptions import Named, area, default_profile, descriptions
-from ._devices import PASSWORD, Known, known
+from ._devices import Known, known
+from ._projects import PasswordFile, User, opened
 from ._show import console, print_json, table
 
 __all__ = ["register"]
@@ -53,10 +54,9 @@ def lint(
     data_b: Data = None,
     len_a: Length = 0,
     len_b: Length = 0,
-    project: Annotated[
-        Path | None, typer.Option(metavar="FILE", help=f"The certificates; its password is taken from {PASSWORD}.")
-    ] = None,
-    user: Annotated[str, typer.Option(metavar="NAME", help="Who opens the project.")] = "admin",
+    project: Annotated[Path | None, typer.Option(metavar="FILE", help="The certificates.")] = None,
+    password_file: PasswordFile = None,
+    user: User = "admin",
     device_a: Device = None,
     device_b: Device = None,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
@@ -67,7 +67,7 @@ def lint(
     Sources are checked as for the latest S7-1500 unless a profile is given. With a project the references are followed
     to the certificates on the devices. The exit status is 1 if there are errors.
     """
-    devices = _devices(project, user, device_a, device_b)
+    devices = _devices(project, password_file, user, device_a, device_b)
     ours = _sides(a, profile_a, address_a, data_a, len_a, devices.get(device_a or ""))
     if b is None:
         if data_b or len_b or profile_b or address_b or device_b:
@@ -94,7 +94,7 @@ def lint(
         raise typer.Exit(1)
 
 
-def _devices(project: Path | None, user: str, *names: str | None) -> dict[str, Known]:
+def _devices(project: Path | None, password_file: Path | None, user: str, *names: str | None) -> dict[str, Known]:
     wanted = [name for name in names if name is not None]
     if project is None:
         if wanted:
@@ -102,7 +102,7 @@ def _devices(project: Path | None, user: str, *names: str | None) -> dict[str, K
         return {}
     if not wanted:
         raise ParameterError("which device of the project?", remedy="Name it with --device-a or --device-b")
-    return known(project, user=user, devices=wanted)
+    return known(opened(project, password_file=password_file, user=user), wanted)
 
 
 def _sides(

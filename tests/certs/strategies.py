@@ -101,7 +101,7 @@ def made(
     path_length: int | None = None,
     basic: bool = True,
     basic_critical: bool = True,
-    key_usage: x509.KeyUsage | None | str = "default",
+    key_usage: x509.KeyUsage | str | None = "default",
     purposes: Sequence[x509.ObjectIdentifier] | None = None,
     san: Sequence[x509.GeneralName] = (),
     start: datetime = NOW - DAY,

@@ -10,7 +10,7 @@ import pytest
 
 from emulator.published import CLIENT, SERVER, example_file
 from ouc.certs import Project
-from ouc.cli._devices import PASSWORD
+from ouc.cli._projects import PASSWORD
 from ouc.errors import ParameterError
 from ouc.params import TCON_IP_v4, to_toml
 

@@ -1,0 +1,127 @@
+"""What the commands about projects share: opening one with a password that nobody else can read, and showing its rows."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from ..certs import Entry, Project
+from ..errors import ParameterError
+from ._show import console
+
+__all__ = [
+    "Days", "DeviceName", "Json", "KeyPassword", "Number", "Output", "PasswordFile", "ProjectFile", "San", "User",
+    "as_json", "new_password", "note", "notes", "opened", "password_from", "say", "write",
+]  # fmt: skip
+
+#: The project's password, for scripts. A password on the command line could be read by every user of the computer.
+PASSWORD = "OUC_PROJECT_PASSWORD"  # noqa: S105 - the variable's name
+
+ProjectFile = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project file.")]
+Number = Annotated[int, typer.Argument(metavar="ID", min=1, max=2**32 - 1, help="ID of the certificate.")]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help=f"First line: the project's password. Otherwise {PASSWORD}, or you are asked."),
+]
+User = Annotated[str, typer.Option(metavar="NAME", help="Who logs in.")]
+KeyPassword = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="First line: the password of the key or the archive.")
+]
+DeviceName = Annotated[str | None, typer.Option(metavar="NAME", help="The device.")]
+San = Annotated[
+    list[str] | None,
+    typer.Option(metavar="IP:…|DNS:…|URI:…", help="An entry of the subjectAltName; may be repeated."),
+]
+Days = Annotated[int | None, typer.Option(metavar="N", min=1, max=36525, help="Validity in days.")]
+Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to.")]
+Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+
+
+_errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(line: str) -> None:
+    """Write one line to standard output as it is: scripts read it, so it is never wrapped."""
+    console.print(line, markup=False, soft_wrap=True)
+
+
+def note(line: str) -> None:
+    """Write one line to standard error that is no failure."""
+    _errors.print(f"[yellow]note[/]: {escape(line)}")
+
+
+def password_from(file: Path | None, *, what: str = "password") -> str | None:
+    """The first line of a file; None without a file."""
+    if file is None:
+        return None
+    try:
+        with file.open(encoding="utf-8") as lines:
+            line = lines.readline(4096).rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ParameterError(f"the {what} cannot be read: {error}", where=str(file)) from error
+    if not line:
+        raise ParameterError(f"the first line, which should be the {what}, is empty", where=str(file))
+    return line
+
+
+def opened(project: Path, *, password_file: Path | None, user: str = "admin") -> Project:
+    """Open a project with the password from a file, the environment or the keyboard; unprotected ones need none."""
+    password = password_from(password_file)
+    if password is None and Project.is_protected(project):
+        password = os.environ.get(PASSWORD) or _asked(f"Password of {user}")
+    return Project.open(project, password=password, user=user)
+
+
+def _asked(prompt: str, *, twice: bool = False) -> str | None:
+    if not sys.stdin.isatty():
+        return None
+    return str(typer.prompt(prompt, hide_input=True, confirmation_prompt=twice, err=True))
+
+
+def new_password(file: Path | None, prompt: str, *, environment: bool = True) -> str:
+    """A password for something new: from a file, the environment, or typed twice.
+
+    Raises:
+        ParameterError: There is nobody to ask.
+    """
+    found = password_from(file) or (os.environ.get(PASSWORD) if environment else None) or _asked(prompt, twice=True)
+    if found is None:
+        name = f", {PASSWORD}" if environment else ""
+        raise ParameterError("a password is needed", where=prompt, remedy=f"Give it in a file{name}, or at a terminal")
+    return found
+
+
+def as_json(entry: Entry) -> dict[str, Any]:
+    """A row for machines; never a key."""
+    facts = entry.facts
+    return {
+        "id": entry.id, "common_name": facts.common_name, "serial": facts.serial, "issuer": facts.issuer,
+        "issuer_id": entry.issuer_id, "valid_from": facts.not_before.isoformat(), "valid_to": facts.not_after.isoformat(),
+        "used_as": entry.used_as, "private_key": entry.has_key, "signature_algorithm": facts.algorithm,
+        "key_type": facts.key_type, "key_length": facts.key_length, "tab": entry.tab.value, "usage": entry.usage,
+        "device": entry.device, "san": list(facts.san), "fingerprint": facts.fingerprint, "imported": entry.imported,
+        "revoked": entry.revoked.isoformat() if entry.revoked else None, "reason": entry.reason,
+        "notes": list(entry.notes),
+    }  # fmt: skip
+
+
+def notes(entry: Entry) -> None:
+    """What a user should know about a new certificate, on standard error."""
+    for one in entry.notes:
+        note(f"certificate {entry.id}: {one}")
+
+
+def write(path: Path, data: bytes, *, secret: bool = False) -> None:
+    """Write a new file; one with a private key is readable for its owner only. Nothing is overwritten."""
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if secret else 0o644)
+    except FileExistsError:
+        raise ParameterError("exists already", where=str(path), remedy="Choose another name") from None
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
