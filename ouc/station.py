@@ -42,8 +42,10 @@ __all__ = ["Happening", "Station"]
 
 _log = logging.getLogger("ouc.station")
 
-# Handshakes of strangers that one passive end carries on at once; a good partner finds a place beside silent ones.
+# Handshakes that one passive end carries on at once. One more ends the oldest, so that silent ones lock nobody out.
 _HANDSHAKES_AT_ONCE = 8
+# Seconds between two looks at a connection whose inbox is full; ours.
+_LOOK_EVERY = 1.0
 
 
 @attrs.frozen(kw_only=True)
@@ -79,16 +81,17 @@ class _Life:
     room: trio.Event | None = None
     loss: OUCError | None = None
     sending: trio.Lock = attrs.field(factory=trio.Lock)
-    handshakes: int = 0
+    handshakes: list[TCPStream] = attrs.field(factory=list)
     pause: float = 0.0
 
     def begin(self, wire: Wire) -> None:
         """An established connection is attended to; the pauses between attempts start over."""
         self.wire, self.loss, self.pause = wire, None, 0.0
 
-    def end(self) -> None:
-        """It is attended to no longer."""
-        self.attending = self.wire = self.room = None
+    def end(self, wire: Wire) -> None:
+        """It is attended to no longer; the next one may be already."""
+        if self.wire is wire:
+            self.attending = self.wire = self.room = None
 
 
 class Station:
@@ -133,7 +136,7 @@ class Station:
             address=self.address,
             addresses=addresses,
             clock=clock,
-            tap=tap,
+            tap=_guarded(tap),
             key_log=key_log,
         )
         self._on_event = on_event
@@ -251,7 +254,7 @@ class Station:
         first, most, jitter = self.profile.retry_first, self.profile.retry_max, self.profile.retry_jitter
         life.pause = min(most, life.pause * 2) if life.pause else first
         await trio.sleep(life.pause * (1 + jitter * self._chance.uniform(-1, 1)))
-        self.port.report(life.link, LinkEvent.RETRY_DUE)
+        self._report(life.link, LinkEvent.RETRY_DUE)
 
     def _listen(self, life: _Life) -> None:
         # At once: whoever dials after `establish` has returned finds the port open.
@@ -271,14 +274,17 @@ class Station:
             async with trio.open_nursery() as nursery:
                 while True:
                     tcp = await listener.accept()
-                    if life.link.established or life.handshakes >= _HANDSHAKES_AT_ONCE:
+                    if life.link.established:
                         # The end has its partner: a second one is refused by a reset.
                         tcp.abort()
-                    else:
-                        nursery.start_soon(self._welcome, life, tcp)
+                        continue
+                    if len(life.handshakes) >= _HANDSHAKES_AT_ONCE:
+                        life.handshakes[0].abort()
+                        del life.handshakes[0]
+                    life.handshakes.append(tcp)
+                    nursery.start_soon(self._welcome, life, tcp)
 
     async def _welcome(self, life: _Life, tcp: TCPStream) -> None:
-        life.handshakes += 1
         partner = self.opener.partner_of(tcp)
         try:
             wire = await self.opener.open_passive(life.link.endpoint, tcp)
@@ -287,7 +293,8 @@ class Station:
                 self._tell(life.link, LinkEvent.REFUSED, failure=error.failure, partner=partner)
             return
         finally:
-            life.handshakes -= 1
+            if tcp in life.handshakes:
+                life.handshakes.remove(tcp)
         if life.link.state is LinkState.LISTENING:
             await self._attend(life, wire)
         else:
@@ -302,18 +309,19 @@ class Station:
             async with trio.open_nursery() as nursery:
                 life.attending = nursery
                 self._tell(link, LinkEvent.UP, partner=wire.partner, facts=wire.facts)
+                epoch = link.epoch
                 polite = await self._collect(life, wire)
                 nursery.cancel_scope.cancel()
-            life.end()
-            if life.loss is not None:
+            life.end(wire)
+            if life.loss is not None and link.established and link.epoch == epoch:
                 self._tell(link, LinkEvent.LOST, failure=life.loss.failure, partner=wire.partner)
             elif link.endpoint.active:
-                # Dropped by COM_RST or T_RESET: a short interruption, then the connection again.
-                self.port.report(link, LinkEvent.RETRY_DUE)
+                # Dropped by COM_RST or T_RESET, perhaps while it broke: a short interruption, then the connection again.
+                self._report(link, LinkEvent.RETRY_DUE)
             if polite:
                 await wire.stream.aclose()
         finally:
-            life.end()
+            life.end(wire)
             wire.tcp.abort()
 
     async def _collect(self, life: _Life, wire: Wire) -> bool:
@@ -323,7 +331,10 @@ class Station:
             while True:
                 if inbox.room <= 0:
                     life.room = trio.Event()
-                    await life.room.wait()
+                    # What is not read cannot tell of its end: ask the socket now and then.
+                    with trio.move_on_after(_LOOK_EVERY):
+                        await life.room.wait()
+                    wire.tcp.check()
                     continue
                 data = bytes(await wire.stream.receive_some(inbox.room))
                 if not data:
@@ -374,7 +385,20 @@ class Station:
     # -- small print -------------------------------------------------------------------------------------------------
 
     def _check(self, description: Any) -> tuple[params.Finding, ...]:
-        return params.check(description, profile=self.profile, own_address=self.address)
+        findings = params.check(description, profile=self.profile, own_address=self.address)
+        if not any(one.is_error for one in findings) and (protocol := params.endpoint(description).protocol) != "TCP":
+            raise ParameterError(
+                f"this station does not speak {protocol or 'the protocol of this ConnectionType'}",
+                status=0x80B6,
+                where="ConnectionType",
+                remedy="Use TCP (ConnectionType 11)",
+            )
+        return findings
+
+    def _report(self, link: Link, event: LinkEvent, failure: Failure | None = None) -> None:
+        """Report to the port, unless the station is being left: nothing is tried again then."""
+        if self._nursery is not None:
+            self.port.report(link, event, failure)
 
     def _tell(
         self,
@@ -388,8 +412,10 @@ class Station:
         """Report to the port, to the log and to whoever listens."""
         level = logging.INFO if event is LinkEvent.UP else logging.WARNING
         _log.log(level, "connection %d %s: %s", link.connection_id, event.name, failure or partner)
-        self.port.report(link, event, failure)
-        if self._on_event is not None:
+        self._report(link, event, failure)
+        if self._on_event is None:
+            return
+        try:
             known = (
                 self.opener.store().identify(facts.partner) if facts is not None and facts.partner is not None else None
             )
@@ -403,3 +429,25 @@ class Station:
                     partner_id=known,
                 )
             )
+        except Exception:
+            # Whoever only listens must not end connections.
+            _log.exception("on_event failed at connection %d %s", link.connection_id, event.name)
+
+
+def _guarded(tap: Callable[[int, Direction, bytes], None] | None) -> Callable[[int, Direction, bytes], None] | None:
+    """A tap whose failure (a full disk, say) ends the tapping and not the connections."""
+    if tap is None:
+        return None
+    broken = False
+
+    def guarded(connection_id: int, direction: Direction, data: bytes) -> None:
+        nonlocal broken
+        if broken:
+            return
+        try:
+            tap(connection_id, direction, data)
+        except Exception:
+            broken = True
+            _log.exception("the tap failed: nothing more is captured")
+
+    return guarded

@@ -60,22 +60,28 @@ class Station(station.Station):
         with self.opener.listen(end) as listener:
             # The first partner that passes; strangers are told apart and closed, each in its own task.
             found: list[Wire] = []
-            async with trio.open_nursery() as nursery:
+            try:
+                async with trio.open_nursery() as nursery:
 
-                async def welcome(tcp: TCPStream) -> None:
-                    try:
-                        wire = await self.opener.open_passive(end, tcp)
-                    except OUCError as error:
-                        self._tell(link, LinkEvent.REFUSED, failure=error.failure, partner=error.failure.where)
-                        return
-                    found.append(wire)
-                    nursery.cancel_scope.cancel()
+                    async def welcome(tcp: TCPStream) -> None:
+                        try:
+                            wire = await self.opener.open_passive(end, tcp)
+                        except OUCError as error:
+                            self._tell(link, LinkEvent.REFUSED, failure=error.failure, partner=error.failure.where)
+                            return
+                        found.append(wire)
+                        nursery.cancel_scope.cancel()
 
-                async def accept() -> None:
-                    while True:
-                        nursery.start_soon(welcome, await listener.accept())
+                    async def accept() -> None:
+                        while True:
+                            nursery.start_soon(welcome, await listener.accept())
 
-                await accept()
+                    await accept()
+            except BaseException:
+                # Cancelled in the instant in which a partner had passed.
+                for wire in found:
+                    wire.tcp.abort()
+                raise
             for spare in found[1:]:
                 spare.tcp.abort()
             return found[0]

@@ -386,6 +386,8 @@ class TRCV_C(_Compact):
         self._enabled = EN_R
         self._delivery = Delivery.AD_HOC if ADHOC else Delivery.FIXED_LENGTH
         self._received = 0
+        if not EN_R and self._link is not None:
+            self._port.withdraw(self._link)
         if EN_R and self.state in (State.READY, State.RECEIVING):
             try:
                 self._area = area(DATA)

@@ -337,6 +337,8 @@ class TRCV:
             ADHOC: 1 delivers whatever has arrived, up to LEN; TCP only.
         """
         if not EN_R:
+            if self._running is not None:
+                self._port.withdraw(self._running[0])
             self._running = None
             return _received(0x7000)
         try:

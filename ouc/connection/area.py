@@ -50,6 +50,10 @@ def area(data: Any) -> Area:
             where="DATA",
             remedy="Use a DataBlock, bytes or a bytearray",
         ) from None
+    if not view.c_contiguous:
+        raise ParameterError(
+            "DATA is not in one piece", status=0x8085, where="DATA", remedy="Use a copy of it: bytes(...)"
+        )
     return Area(view.cast("B") if view.nbytes else view)
 
 
@@ -59,6 +63,10 @@ def job_length(length: int, data: Area, *, maximum: int) -> int:
     Raises:
         ParameterError: LEN and DATA are both empty, or more than `maximum` (16#8085), or LEN is larger than DATA (16#8088).
     """
+    if not isinstance(length, int) or length < 0:
+        raise ParameterError(
+            f"LEN is {length!r}", status=0x8085, where="LEN", remedy="Use 0 for all of DATA, or a length"
+        )
     size = length or len(data)
     if size > maximum or size == 0:
         raise ParameterError(f"LEN {size} is not in the range 1 to {maximum}", status=0x8085, where="LEN")

@@ -268,6 +268,10 @@ class Port:
         self._shell.room_made(link)
         return taken
 
+    def withdraw(self, link: Link) -> None:
+        """No receive job waits any more (EN_R = 0): only the receive buffer is filled from now on."""
+        link.inbox.want(0)
+
     # -- the communication side ----------------------------------------------------------------------------------
 
     def report(self, link: Link, event: LinkEvent, failure: Failure | None = None) -> None:

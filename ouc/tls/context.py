@@ -15,11 +15,11 @@ from cryptography import x509
 from OpenSSL import SSL, crypto
 
 from .. import certs
-from ..errors import Failure
+from ..errors import CertificateError, Failure, LocalProtocolError
 from . import _openssl
 from .credentials import Credentials
 from .policy import Policy
-from .verdict import Observed
+from .verdict import Observed, reason
 
 __all__ = ["Contexts", "TLSContext"]
 
@@ -65,8 +65,13 @@ class TLSContext:
         context = SSL.Context(SSL.TLS_METHOD)
         context.set_min_proto_version(min(_VERSIONS[version] for version in policy.versions))
         context.set_max_proto_version(max(_VERSIONS[version] for version in policy.versions))
-        context.set_cipher_list(f"{':'.join(policy.suites_12)}:@SECLEVEL={policy.security_level}".encode())
-        context.set_tls13_ciphersuites(":".join(policy.suites_13).encode())
+        try:
+            context.set_cipher_list(f"{':'.join(policy.suites_12)}:@SECLEVEL={policy.security_level}".encode())
+            context.set_tls13_ciphersuites(":".join(policy.suites_13).encode())
+        except SSL.Error as error:
+            raise LocalProtocolError(
+                f"OpenSSL knows none of these cipher suites: {', '.join((*policy.suites_12, *policy.suites_13))}"
+            ) from error
         _openssl.set_groups(context, policy.groups)
         _openssl.set_signature_algorithms(context, policy.signatures)
         # OP_NO_TICKET turns off stateless tickets: TLS 1.3 then sends two of 79 bytes, as the recorded CPU did, and
@@ -80,8 +85,16 @@ class TLSContext:
         if not policy.send_chain:
             context.set_mode(_openssl.LEAF_ONLY)
         if credentials.own is not None:
-            context.use_certificate(credentials.own.certificate)
-            context.use_privatekey(credentials.own.key)
+            try:
+                context.use_certificate(credentials.own.certificate)
+                context.use_privatekey(credentials.own.key)
+            except SSL.Error as error:
+                # The usual reason: RSA 1024 or SHA-1, which only a legacy policy admits.
+                raise CertificateError(
+                    f"the own certificate {credentials.own.id} cannot be used ({reason(error)})",
+                    status=0x80E2,
+                    remedy="Renew it with a key of at least 2048 bits (RSA) and SHA-256, or lower `security_level` by name",
+                ) from error
             for above in credentials.own.chain if policy.send_chain else ():
                 context.add_extra_chain_cert(above)
         _trust(context, credentials.trust, server_side=server_side, depth=policy.max_depth)

@@ -15,7 +15,7 @@ from OpenSSL import SSL
 from ..errors import CertificateError, Failure, OUCError, RemoteProtocolError
 from ..status import Status
 
-__all__ = ["ALERTS", "REASONS", "VERIFY_RESULTS", "Cause", "Observed", "judge"]
+__all__ = ["ALERTS", "REASONS", "VERIFY_RESULTS", "Cause", "Observed", "judge", "reason"]
 
 
 @attrs.frozen
@@ -172,7 +172,7 @@ def judge(observed: Observed, error: SSL.Error) -> OUCError:
         cause = VERIFY_RESULTS.get(observed.verify_result, unknown)
         where = "" if observed.verify_depth == 0 else f"certificate {observed.verify_depth} of the partner's chain"
         return CertificateError(cause.what, status=cause.status, where=where, remedy=cause.remedy)
-    text = _text(error)
+    text = reason(error)
     for part, cause in REASONS:
         if part in text:
             kind = CertificateError if cause.status == 0x80E2 else RemoteProtocolError
@@ -192,7 +192,7 @@ def _refused_by_partner(observed: Observed, alert: int) -> OUCError:
     return kind(f"the partner refused {subject}: {meaning} (alert {name})", status=Status(0x80E1), remedy=remedy)
 
 
-def _text(error: SSL.Error) -> str:
+def reason(error: SSL.Error) -> str:
     """OpenSSL's reasons, lower case; they name no secret."""
     queue = error.args[0] if error.args and isinstance(error.args[0], list) else []
     return "; ".join(str(entry[2]) for entry in queue).lower()

@@ -27,7 +27,7 @@ class Background:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
         self._nursery.cancel_scope.cancel()
-        if error is None or (isinstance(error, Exception) and not isinstance(error, BaseExceptionGroup)):
+        if error is None or not isinstance(error, (trio.Cancelled, BaseExceptionGroup)):
             await self._manager.__aexit__(None, None, None)
             return None
         # Cancelled may be ours: raised in the body because a background task has failed.

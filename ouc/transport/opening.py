@@ -14,10 +14,10 @@ import attrs
 import trio
 
 from ..certs import Device, DeviceStore
-from ..errors import CertificateError, ConnectionLost, OUCError, RemoteProtocolError
+from ..errors import CertificateError, ConnectionLost, RemoteProtocolError
 from ..params import Endpoint
 from ..profiles import Profile
-from ..tls import DEFAULT, Contexts, Credentials, Policy, TLSEngine, TLSFacts, resolve_credentials
+from ..tls import DEFAULT, Contexts, Credentials, Policy, TLSContext, TLSEngine, TLSFacts, resolve_credentials
 from .addresses import AddressMap
 from .failures import explain
 from .tcp import Direction, Listener, TCPStream, dial, listen
@@ -67,7 +67,7 @@ class Opener:
         Raises:
             OUCError: What a block would show, with its remedy.
         """
-        credentials = self._credentials(end)
+        self._credentials(end)  # a wrong reference is told before a packet leaves
         where = f"{end.remote_address or end.remote_name}:{end.remote_port}"
         target = await self._resolve(end)
         try:
@@ -91,7 +91,7 @@ class Opener:
         expect: IPv4Address | str | None = None
         if end.check_subject_alternative_name:
             expect = end.remote_name or end.remote_address
-        return await self._secure(tcp, end, credentials, where=where, expect=expect)
+        return await self._secure(tcp, end, where=where, expect=expect)
 
     async def open_passive(self, end: Endpoint, tcp: TCPStream) -> Wire:
         """Check an accepted partner against the description and, on a secure connection, agree with it on TLS.
@@ -112,31 +112,26 @@ class Opener:
                 where=where,
                 remedy="Compare RemoteAddress and RemotePort of the passive end with the partner's address",
             )
-        try:
-            credentials = self._credentials(end)
-        except OUCError:
-            tcp.abort()
-            raise
-        return await self._secure(tcp, end, credentials, where=where)
+        return await self._secure(tcp, end, where=where)
 
     async def _secure(
         self,
         tcp: TCPStream,
         end: Endpoint,
-        credentials: Credentials | None,
         *,
         where: str,
         expect: IPv4Address | str | None = None,
     ) -> Wire:
         if self.tap is not None:
             tcp.tap = partial(self.tap, end.connection_id)
-        if credentials is None:
+        if not end.secure:
             return Wire(stream=tcp, tcp=tcp, partner=where)
-        context = self._current_contexts().get(self.policy, credentials, server_side=not end.active)
-        stream = TLSStream(
-            tcp, TLSEngine(context, expect=expect, clock=self.clock), late_tickets=self.policy.tickets == "late"
-        )
         try:
+            stream = TLSStream(
+                tcp,
+                TLSEngine(self._context(end), expect=expect, clock=self.clock),
+                late_tickets=self.policy.tickets == "late",
+            )
             with trio.fail_after(self.profile.handshake_timeout):
                 if not end.active and self.policy.known_groups:
                     await self._insist_on_known_groups(stream)
@@ -226,22 +221,29 @@ class Opener:
             )
         return self.device.download()
 
-    def _current_contexts(self) -> Contexts:
-        generation = self.store().generation
-        if self._contexts is None or self._contexts[0] != generation:
-            self._contexts = (generation, Contexts(key_log=self.key_log))
-        return self._contexts[1]
+    def _context(self, end: Endpoint) -> TLSContext:
+        """The context for the certificates of this very moment.
+
+        One snapshot answers both questions. Certificates resolved earlier, before dialling say, would enter the cache of
+        a generation that has already renewed them.
+        """
+        store = self.store()
+        if self._contexts is None or self._contexts[0] != store.generation:
+            self._contexts = (store.generation, Contexts(key_log=self.key_log))
+        return self._contexts[1].get(self.policy, _resolve(store, end), server_side=not end.active)
 
     def _credentials(self, end: Endpoint) -> Credentials | None:
-        if not end.secure:
-            return None
-        return resolve_credentials(
-            self.store(),
-            active=end.active,
-            server_reference=end.tls_server_cert_ref,
-            client_reference=end.tls_client_cert_ref,
-            request_client_certificate=end.request_client_certificate,
-        )
+        return _resolve(self.store(), end) if end.secure else None
+
+
+def _resolve(store: DeviceStore, end: Endpoint) -> Credentials:
+    return resolve_credentials(
+        store,
+        active=end.active,
+        server_reference=end.tls_server_cert_ref,
+        client_reference=end.tls_client_cert_ref,
+        request_client_certificate=end.request_client_certificate,
+    )
 
 
 def policy_of(profile: Profile) -> Policy:

@@ -9,6 +9,7 @@ So `aclose` says FIN, reads until the partner's end, and closes then.
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import struct
 import sys
@@ -30,6 +31,8 @@ RECEIVE_SIZE = 65_536
 LINGER = 1.0
 # After `keep_alive` idle seconds: seconds between probes, and probes until the connection is lost. Ours.
 _PROBE_INTERVAL, _PROBES = 10, 3
+# Seconds before the next try to accept when the system had nothing left; ours.
+_EXHAUSTED_PAUSE = 0.1
 
 
 def _prepare(sock: socket.socket, keep_alive: float) -> None:
@@ -56,15 +59,23 @@ class TCPStream(trio.abc.HalfCloseableStream):
 
     Args:
         sock: Connected, non-blocking; owned by the stream from now on.
+        partner: The other end, where it is known already: a partner that has reset can no longer be asked for.
         tap: Called with every piece of bytes after it was sent or received.
         linger: Seconds that `aclose` waits for the partner's end.
         budget: Calls in a row that may skip trio's schedule point.
     """
 
     def __init__(
-        self, sock: socket.socket, *, tap: Tap | None = None, linger: float = LINGER, budget: int = DEFAULT_BUDGET
+        self,
+        sock: socket.socket,
+        *,
+        partner: tuple[IPv4Address, int] | None = None,
+        tap: Tap | None = None,
+        linger: float = LINGER,
+        budget: int = DEFAULT_BUDGET,
     ) -> None:
         self._socket = sock
+        self._partner = partner
         self.tap = tap
         self._linger = linger
         self._closed = self._said_end = self._heard_end = self._torn = False
@@ -75,8 +86,10 @@ class TCPStream(trio.abc.HalfCloseableStream):
     @property
     def partner(self) -> tuple[IPv4Address, int]:
         """Address and port of the other end, as this computer sees them."""
-        host, port = self._socket.getpeername()[:2]
-        return IPv4Address(host), port
+        if self._partner is None:
+            host, port = self._socket.getpeername()[:2]
+            self._partner = IPv4Address(host), port
+        return self._partner
 
     @property
     def local(self) -> tuple[IPv4Address, int]:
@@ -164,6 +177,17 @@ class TCPStream(trio.abc.HalfCloseableStream):
                 with contextlib.suppress(OSError):
                     self._socket.shutdown(socket.SHUT_WR)
 
+    def check(self) -> None:
+        """Ask whether the connection still stands, without reading; for a reader that has no room.
+
+        Raises:
+            trio.BrokenResourceError: It was reset, or keep-alive gave it up.
+        """
+        self._check_open()
+        if problem := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            error = OSError(problem, os.strerror(problem))
+            raise trio.BrokenResourceError(str(error)) from error
+
     def abort(self) -> None:
         """Close with a reset, at once: what lies in buffers is lost on both sides. A CPU closes this way by default."""
         if not self._closed:
@@ -250,7 +274,7 @@ async def dial(
             problem = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if problem:
                 raise OSError(problem, "the connection could not be opened") from None
-        return TCPStream(sock, tap=tap)
+        return TCPStream(sock, partner=(address, port), tap=tap)
     except BaseException:
         trio.lowlevel.notify_closing(sock)
         sock.close()
@@ -273,11 +297,20 @@ class Listener:
         """The next partner."""
         while True:
             await trio.lowlevel.wait_readable(self._socket)
-            # A partner that gave up between the two calls is none.
-            with contextlib.suppress(BlockingIOError, ConnectionAbortedError):
-                sock, _ = self._socket.accept()
+            try:
+                sock, (host, port) = self._socket.accept()
+            except (BlockingIOError, ConnectionAbortedError):
+                continue  # a partner that gave up between the two calls is none
+            except OSError:
+                # No descriptor or buffer is left (accept(2)): the partner waits in the queue until there is one again.
+                await trio.sleep(_EXHAUSTED_PAUSE)
+                continue
+            try:
                 _prepare(sock, self._keep_alive)
-                return TCPStream(sock)
+            except OSError:
+                sock.close()  # gone again: macOS refuses options on a connection that was reset
+                continue
+            return TCPStream(sock, partner=(IPv4Address(host), port))
 
     def close(self) -> None:
         """Stop listening; partners in the queue are reset."""

@@ -242,7 +242,10 @@ class TLSStream(trio.abc.Stream):
         while records := self._engine.take() or (self._held if carry else b""):
             if self._held:
                 records, self._held = (records if records is self._held else self._held + records), b""
+            # Taken from the machine, so counted by the partner: whatever ends this send early tears the stream.
+            torn, self._torn = self._torn, True
             await self.transport.send_all(records)
+            self._torn = torn
 
 
 @contextlib.contextmanager

@@ -42,9 +42,10 @@ class Inbox:
         return max(self._limit, self._wanted) - len(self._bytes)
 
     def put(self, data: bytes) -> None:
-        """Take in what the connection delivered; at most `room` bytes."""
-        if len(data) > self.room:
-            raise ValueError(f"{len(data)} bytes for a room of {self.room}")
+        """Take in what the connection delivered: at most what `room` was when the reading began.
+
+        A job that ends meanwhile makes `room` smaller, even negative; nothing is read before it is positive again.
+        """
         self._bytes += data
 
     def want(self, size: int) -> None:
