@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -122,6 +123,10 @@ async def connect(
     cert: Material | None = None,
     key: Material | None = None,
     password: str | bytes | None = None,
+    project: str | os.PathLike[str] | None = None,
+    device: str | None = None,
+    trust: int = 0,
+    own: int = 0,
     check_address: bool = True,
     plain: bool = False,
 ) -> AsyncIterator[Connection]:
@@ -131,8 +136,9 @@ async def connect(
         OUCError: As `ouc.connect`.
     """
     manager = connect_trio(
-        host, port, ca=ca, cert=cert, key=key, password=password, check_address=check_address, plain=plain
-    )
+        host, port, ca=ca, cert=cert, key=key, password=password, project=project, device=device, trust=trust, own=own,
+        check_address=check_address, plain=plain,
+    )  # fmt: skip
     async with _kept(manager) as connection:
         yield Connection(connection)
 

@@ -102,7 +102,8 @@ class Station:
     Args:
         device: Whose certificates the references of secure connections name; None for plain connections only.
         profile: The firmware to behave as: a `Profile` or its name.
-        address: Plant address of this station; the device's first one by default.
+        address: Plant address of this station; the device's first one by default. Given here, it is also the one to
+            listen on and to dial from; without it a station listens on every address of the computer.
         addresses: Where plant addresses are on this computer.
         clock: Tells the time at which certificates are judged (aware); the host's clock by default.
         policy: TLS settings; by default those of the profile.
@@ -135,6 +136,7 @@ class Station:
             policy=policy or policy_of(self.profile),
             address=self.address,
             addresses=addresses,
+            bind=None if address is None else self.address,
             clock=clock,
             tap=_guarded(tap),
             key_log=key_log,
@@ -142,6 +144,8 @@ class Station:
         self._on_event = on_event
         self._chance = chance or random.Random()  # noqa: S311 - spreads retries, hides nothing
         self._lives: dict[Link, _Life] = {}
+        # Connections that Python programs hold themselves.
+        self._direct: dict[Link, Wire] = {}
         self._background = Background()
         self._nursery: trio.Nursery | None = None
         self.port = Port(
@@ -173,8 +177,14 @@ class Station:
         for life in self._lives.values():
             if life.wire is not None:
                 life.wire.tcp.abort()
+        for wire in tuple(self._direct.values()):
+            wire.tcp.abort()
         self._nursery = None
-        return await self._background.__aexit__(kind, error, trace)
+        try:
+            return await self._background.__aexit__(kind, error, trace)
+        finally:
+            self._lives.clear()
+            self.port.clear()
 
     def _start(self, work: Callable[[], Awaitable[None]], life: _Life) -> None:
         """Begin a task of a connection; its cancel scope exists before the task runs, so that CLOSE always reaches it."""

@@ -13,6 +13,7 @@ sends fail, because the partner has a part of the message.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -156,6 +157,10 @@ def connect(
     cert: Material | None = None,
     key: Material | None = None,
     password: str | bytes | None = None,
+    project: str | os.PathLike[str] | None = None,
+    device: str | None = None,
+    trust: int = 0,
+    own: int = 0,
     check_address: bool = True,
     plain: bool = False,
 ) -> Connection:
@@ -171,8 +176,9 @@ def connect(
         OUCError: As `ouc.connect`.
     """
     manager = connect_async(
-        host, port, ca=ca, cert=cert, key=key, password=password, check_address=check_address, plain=plain
-    )
+        host, port, ca=ca, cert=cert, key=key, password=password, project=project, device=device, trust=trust, own=own,
+        check_address=check_address, plain=plain,
+    )  # fmt: skip
     return _open(Kept(background(), manager), timeout)
 
 

@@ -84,6 +84,10 @@ class Connection:
             ConnectionLost: The partner has closed the connection, or it broke (16#80C5, 16#80C6).
             LocalProtocolError: Another task is receiving, or this side has closed.
         """
+        if not isinstance(limit, int) or limit < 1:
+            raise ParameterError(
+                f"cannot receive {limit!r} bytes", status=0x8085, where="limit", remedy="Ask for at least 1"
+            )
         if self._left:
             data, self._left = self._left[:limit], self._left[limit:]
             return data
@@ -111,9 +115,9 @@ class Connection:
             ConnectionLost: The connection ended first; the bytes that did arrive can still be had from `receive_some`.
             LocalProtocolError: Another task is receiving, or this side has closed.
         """
-        if not 1 <= size <= MAX_RECEIVE:
+        if not isinstance(size, int) or not 1 <= size <= MAX_RECEIVE:
             raise ParameterError(
-                f"cannot receive {size} bytes at once", status=0x8085, remedy=f"Ask for 1 to {MAX_RECEIVE}"
+                f"cannot receive {size!r} bytes at once", status=0x8085, remedy=f"Ask for 1 to {MAX_RECEIVE}"
             )
         parts = bytearray()
         try:

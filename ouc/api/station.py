@@ -45,12 +45,14 @@ class Station(station.Station):
         try:
             wire = await self._open(link)
             connection = Connection(link, wire)
+            self._direct[link] = wire
             self.port.report(link, LinkEvent.UP)
             try:
                 yield connection
             finally:
                 await connection.aclose()
         finally:
+            self._direct.pop(link, None)
             self.port.terminate(link)
 
     async def _open(self, link: Link) -> Wire:

@@ -272,6 +272,12 @@ class Port:
         """No receive job waits any more (EN_R = 0): only the receive buffer is filled from now on."""
         link.inbox.want(0)
 
+    def clear(self) -> None:
+        """The communication side is gone, and every connection with it."""
+        for link in self.links:
+            link.state = LinkState.ABSENT
+        self._links.clear()
+
     # -- the communication side ----------------------------------------------------------------------------------
 
     def report(self, link: Link, event: LinkEvent, failure: Failure | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .context import Contexts, TLSContext
+from .context import Contexts, TLSContext, utc_now
 from .credentials import Credentials, resolve_credentials
 from .engine import DataReceived, Event, HandshakeCompleted, Need, PeerClosed, TLSEngine, TLSFacts
 from .hello import ClientHello, read_client_hello_untrusted
@@ -24,4 +24,5 @@ __all__ = [
     "TLSFacts",
     "read_client_hello_untrusted",
     "resolve_credentials",
+    "utc_now",
 ]

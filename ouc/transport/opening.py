@@ -5,6 +5,7 @@ One attempt each; what is tried again, and when, is the station's business.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -14,16 +15,18 @@ import attrs
 import trio
 
 from ..certs import Device, DeviceStore
-from ..errors import CertificateError, ConnectionLost, RemoteProtocolError
+from ..errors import CertificateError, ConnectionLost, OUCError, RemoteProtocolError
 from ..params import Endpoint
 from ..profiles import Profile
-from ..tls import DEFAULT, Contexts, Credentials, Policy, TLSContext, TLSEngine, TLSFacts, resolve_credentials
+from ..tls import DEFAULT, Contexts, Credentials, Policy, TLSContext, TLSEngine, TLSFacts, resolve_credentials, utc_now
 from .addresses import AddressMap
 from .failures import explain
 from .tcp import Direction, Listener, TCPStream, dial, listen
 from .tls import TLSStream
 
 __all__ = ["Opener", "Wire", "policy_of"]
+
+_log = logging.getLogger("ouc.transport")
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -46,6 +49,7 @@ class Opener:
         policy: TLS settings.
         address: Plant address of the station.
         addresses: Where plant addresses are on this computer.
+        bind: Local address to listen on and to dial from where no map says so; None for all of them.
         clock: Tells the time at which certificates are judged (aware); None for the host's clock.
         tap: Called with connection ID, direction and bytes as they cross the socket.
         key_log: Called with the lines of an NSS key log.
@@ -56,6 +60,7 @@ class Opener:
     policy: Policy
     address: IPv4Address | None
     addresses: AddressMap
+    bind: IPv4Address | None = None
     clock: Callable[[], datetime] | None = None
     tap: Callable[[int, Direction, bytes], None] | None = None
     key_log: Callable[[bytes], None] | None = None
@@ -69,9 +74,9 @@ class Opener:
         """
         self._credentials(end)  # a wrong reference is told before a packet leaves
         where = f"{end.remote_address or end.remote_name}:{end.remote_port}"
-        target = await self._resolve(end)
         try:
             with trio.fail_after(self.profile.connect_timeout):
+                target = await self._resolve(end)
                 tcp = await dial(
                     self.addresses.to_local(target),
                     end.remote_port,
@@ -160,7 +165,19 @@ class Opener:
             # Cancelled, or a hello that a controller would reset.
             tcp.abort()
             raise
+        await self._note_partner(where, stream.facts)
         return Wire(stream=stream, tcp=tcp, partner=where, facts=stream.facts)
+
+    async def _note_partner(self, where: str, facts: TLSFacts) -> None:
+        """Tell the certificate manager what the partner showed; a roll-out of new certificates is watched that way."""
+        if self.device is None or facts.partner is None:
+            return
+        now = (self.clock or utc_now)()
+        try:
+            # May write to the project's file: not in this thread, and nothing depends on it.
+            await trio.to_thread.run_sync(self.device.saw, where.rpartition(":")[0], facts.partner, now)
+        except (OUCError, OSError) as error:
+            _log.warning("what %s showed could not be noted: %s", where, error)
 
     async def _insist_on_known_groups(self, stream: TLSStream) -> None:
         hello = await stream.read_hello()
@@ -196,10 +213,10 @@ class Opener:
             raise explain(error, where=f"local port {end.local_port}") from error
 
     def local(self) -> IPv4Address | None:
-        """The address to bind: the mapped one in a lab, the system's choice otherwise."""
-        if self.address is None or self.addresses.plant is None:
-            return None
-        return self.addresses.to_local(self.address)
+        """The address to bind: the mapped one in a lab, the one asked for, or the system's choice."""
+        if self.address is not None and self.addresses.plant is not None:
+            return self.addresses.to_local(self.address)
+        return self.bind
 
     def partner_of(self, tcp: TCPStream) -> str:
         """Plant address and port of an accepted partner, empty if it has gone again."""

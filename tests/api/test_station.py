@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -12,6 +14,7 @@ import trio
 
 import ouc
 from ouc.api import Connection
+from ouc.certs import Project
 
 from ..plant import PAYLOAD, client_description, free_port, plant, server_description
 
@@ -159,6 +162,38 @@ async def test_an_ID_that_the_device_does_not_hold_is_refused_before_a_packet_le
         assert caught.value.status == 0x80ED
 
 
+async def test_leaving_a_station_closes_what_was_connected_through_it_and_it_can_be_entered_again() -> None:
+    described = client_description(0)
+    two = station("PLC-2")
+    listener = (await trio.open_tcp_listeners(0, host="127.0.0.1"))[0]
+    plain = attrs.evolve(
+        described,
+        ActivateSecureConn=False,
+        ConnPara=attrs.evolve(described.ConnPara, RemotePort=listener.socket.getsockname()[1]),
+    )
+    for _ in range(2):
+        async with two:
+            manager = two.connect(plain)
+            connection = await manager.__aenter__()
+            partner = await listener.accept()
+        with pytest.raises(ouc.OUCError):
+            await connection.receive(1)
+        with pytest.raises(trio.BrokenResourceError):
+            await partner.receive_some()
+        await manager.__aexit__(None, None, None)
+        await partner.aclose()
+        assert two.port.links == ()
+    await listener.aclose()
+
+
+@pytest.mark.parametrize("size", [0, -1, "3", 2.5])
+async def test_a_limit_that_is_none_is_refused(size: Any) -> None:
+    async with joined() as (client, _):
+        for receive in (client.receive, client.receive_some):
+            with pytest.raises(ouc.ParameterError):
+                await receive(size)
+
+
 async def test_the_body_s_own_exception_leaves_unwrapped() -> None:
     with pytest.raises(KeyError):
         async with station("PLC-2"):
@@ -185,6 +220,32 @@ async def test_a_stranger_s_address_is_80C9_and_the_passive_end_goes_on_waiting(
                             pytest.fail("connected")
         nursery.cancel_scope.cancel()
     assert told[0].failure.status == 0x80C9
+
+
+@pytest.mark.parametrize("carried", [False, True], ids=["project file", "carried device file"])
+async def test_connect_by_reference_with_a_project_or_a_device_file(tmp_path: Path, carried: bool) -> None:
+    port = free_port()
+    made = Project.create("Plant", path=tmp_path / "plant.ouc", password="secret-1", now=datetime.now(UTC))
+    made.add_device("PLC-1", addresses=["127.0.0.1"])
+    made.add_device("PC-1", addresses=["127.0.0.1"])
+    server = made.new(usage="tls", issuer=3, device="PLC-1").id
+    client = made.new(usage="tls", issuer=3, device="PC-1").id
+    way: dict[str, Any] = {"project": tmp_path / "plant.ouc", "device": "PC-1", "password": "secret-1"}
+    if carried:
+        made.download("PC-1", tmp_path / "pc-1.ouc", password="secret-2")
+        way = {"project": tmp_path / "pc-1.ouc", "password": "secret-2"}
+    described = attrs.evolve(
+        server_description(port), TLSServerCertRef=server, TLSClientCertRef=3, TLSServerReqClientCert=True
+    )
+    described = attrs.evolve(described, ConnPara=attrs.evolve(described.ConnPara, RemoteAddress="0.0.0.0"))
+    async with ouc.Station(made.device("PLC-1")) as one:
+        link = one.port.establish(described)
+        with trio.fail_after(20):
+            async with ouc.connect("127.0.0.1", port, trust=3, own=client, **way) as connection:
+                await connection.send(b"x")
+                while not link.established:
+                    await trio.lowlevel.checkpoint()
+    made.close()
 
 
 async def test_connect_without_trust_is_refused_and_names_the_remedy() -> None:
