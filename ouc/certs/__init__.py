@@ -10,6 +10,7 @@ from __future__ import annotations
 from .device import Device
 from .entry import COLUMNS, Entry, Facts, Summary, Tab
 from .expiry import Expiring, Rollout, expiring, gauges, rollout
+from .opening import open_device
 from .project import Project
 from .snapshot import Changes, DeviceStore, OwnCertificate, Trust
 from .verify import Identity, Policy, Verdict, verify
@@ -33,6 +34,7 @@ __all__ = [
     "Verdict",
     "expiring",
     "gauges",
+    "open_device",
     "rollout",
     "verify",
 ]

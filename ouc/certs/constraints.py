@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Callable, Iterable
 from typing import Final
 from urllib.parse import urlsplit
@@ -10,6 +11,7 @@ from urllib.parse import urlsplit
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from .extensions import extension
 from .names import san_entries
 
 __all__ = ["constraints_of", "first_violation", "violates"]
@@ -21,15 +23,8 @@ Names = list[x509.GeneralName]
 
 
 def constraints_of(certificate: x509.Certificate) -> x509.NameConstraints | None:
-    """The name constraints of a CA, None without.
-
-    Raises:
-        ValueError: They cannot be read.
-    """
-    try:
-        return certificate.extensions.get_extension_for_class(x509.NameConstraints).value
-    except x509.ExtensionNotFound:
-        return None
+    """The name constraints of a CA, None without. That they can be read is asked before."""
+    return extension(certificate, x509.NameConstraints)
 
 
 def names_of(certificate: x509.Certificate) -> Names:
@@ -51,6 +46,9 @@ def violates(constraints: x509.NameConstraints, certificate: x509.Certificate) -
     permitted, excluded = list(constraints.permitted_subtrees or ()), list(constraints.excluded_subtrees or ())
     if len(names) * (len(permitted) + len(excluded)) > WORK_LIMIT:
         return "more names than can be checked"
+    for limit in (*permitted, *excluded):
+        if not _sound(limit, as_constraint=True):
+            return f"the constraint {_text(limit)!r} is malformed"
     for name in names:
         kind = type(name)
         inside = _MATCHERS.get(kind)
@@ -60,7 +58,9 @@ def violates(constraints: x509.NameConstraints, certificate: x509.Certificate) -
             continue
         if inside is None:
             return "a constraint on a kind of name that is not supported"
-        if any(inside(name, one) for one in out):
+        if not _sound(name, as_constraint=False):
+            return f"{_text(name)!r} is malformed"
+        if any(inside(name, one) or _could_reach(name, one) for one in out):
             return f"{_text(name)} is excluded"
         if same and not any(inside(name, one) for one in same):
             return f"{_text(name)} is not permitted"
@@ -71,17 +71,36 @@ def _text(name: x509.GeneralName) -> str:
     return name.value.rfc4514_string() if isinstance(name, x509.DirectoryName) else str(name.value)
 
 
+_LABELS: Final = re.compile(r"[^.*]+(\.[^.*]+)*\.?\Z")
+
+
+def _sound(name: x509.GeneralName, *, as_constraint: bool) -> bool:
+    """Whether a name has the form of its kind; a DNS constraint has neither wildcard nor leading dot, a URI one may have."""
+    text = str(name.value)
+    if isinstance(name, x509.DNSName):
+        plain = text if as_constraint else text.removeprefix("*.")
+        return (as_constraint and not text) or _LABELS.match(plain) is not None
+    if isinstance(name, x509.RFC822Name):
+        return text.count("@") <= 1 if as_constraint else text.count("@") == 1
+    return True
+
+
+def _could_reach(name: x509.GeneralName, limit: x509.GeneralName) -> bool:
+    """A wildcard stands for names inside an excluded subtree that lies below its parent."""
+    if not isinstance(name, x509.DNSName) or not name.value.startswith("*."):
+        return False
+    return _below(str(limit.value), name.value.removeprefix("*."))
+
+
 def _below(host: str, limit: str) -> bool:
-    """A host name lies in a subtree: itself or with labels added; with a leading dot only with labels added."""
-    name, tree = host.lower().removesuffix("."), limit.lower()
-    if tree.startswith("."):
-        return name.endswith(tree)
+    """A host name lies in a subtree: itself, or with labels added on the left."""
+    name, tree = host.lower().removesuffix("."), limit.lower().removesuffix(".")
     return not tree or name == tree or name.endswith("." + tree)
 
 
 def _dns(name: x509.GeneralName, limit: x509.GeneralName) -> bool:
-    # A wildcard stands for names below its parent: it must lie inside as a whole, and touches what its parent touches.
-    return _below(str(name.value).removeprefix("*."), str(limit.value)) or _below(str(name.value), str(limit.value))
+    # A wildcard lies inside where everything below its parent does.
+    return _below(str(name.value).removeprefix("*."), str(limit.value))
 
 
 def _ip(name: x509.GeneralName, limit: x509.GeneralName) -> bool:

@@ -14,7 +14,7 @@ from cryptography import x509
 
 from ..errors import ParameterError
 from .entry import Entry, Tab, der_of, path_length, summary
-from .issue import DEFAULT_DAYS, MAX_DAYS, Order, Signer, issue, reissue
+from .issue import DEFAULT_DAYS, MAX_DAYS, Order, Signer, issue, moment, reissue
 from .keys import PrivateKey, key_kind, usable_by
 from .names import parse_san, san_entries, subject
 from .state import DeviceConfig, Draft
@@ -188,7 +188,7 @@ def _issuer(draft: Draft, wanted: Issuer, row: Template, device: DeviceConfig | 
         raise ParameterError(
             f"{device.name} uses its local certificate manager, which makes self-signed certificates only",
             where="issuer",
-            remedy="Switch on 'Use global security settings for certificate manager': ouc device global",
+            remedy="Switch on 'Use global security settings for certificate manager': ouc device set --global",
         )
     names = {row.id: name for name, row in DEFAULT_CAS.items()}
     number = row.default_issuer if wanted is None else wanted
@@ -219,9 +219,9 @@ def default_san(row: Template, device: DeviceConfig | None) -> tuple[x509.Genera
 
 def validity(now: datetime, wish: Wish, signer: Signer | None) -> tuple[datetime, datetime]:
     """Start and end that a wish means."""
-    start = wish.not_before or now
+    start = now if wish.not_before is None else moment(wish.not_before)
     if wish.not_after is not None:
-        return start, wish.not_after
+        return start, moment(wish.not_after)
     if wish.days is not None:
         if not 1 <= wish.days <= MAX_DAYS:
             raise ParameterError(f"a certificate cannot be valid for {wish.days} days", where="days")

@@ -149,7 +149,7 @@ def assign(draft: Draft, number: int, name: str, used_as: str | None) -> Entry:
     if not device.global_settings:
         raise ParameterError(
             f"{name} uses its local certificate manager, which knows no certificates but its own", where=name,
-            remedy="Switch on 'Use global security settings for certificate manager'",
+            remedy="Switch on 'Use global security settings for certificate manager': ouc device set --global",
         )  # fmt: skip
     if role == "trusted":
         if number not in device.partners:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import SignatureAlgorithmOID
 
 from ..errors import CertificateError
+from .extensions import UNREADABLE, extension
 from .keys import key_length, key_type
 from .names import common_name, issuer_text, san_addresses, san_entries, san_names, san_text
 from .vault import Ring
@@ -64,18 +65,14 @@ def signature_algorithm(certificate: x509.Certificate) -> str:
 
 def is_ca(certificate: x509.Certificate) -> bool:
     """BasicConstraints says CA. A version 1 certificate says nothing and is none."""
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except (x509.ExtensionNotFound, ValueError, x509.DuplicateExtension):
-        return False
+    found = extension(certificate, x509.BasicConstraints)
+    return found is not None and found.ca
 
 
 def path_length(certificate: x509.Certificate) -> int | None:
     """How many CAs may follow below this one; None for any number, and for what is no CA."""
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.path_length
-    except (x509.ExtensionNotFound, ValueError, x509.DuplicateExtension):
-        return None
+    found = extension(certificate, x509.BasicConstraints)
+    return None if found is None else found.path_length
 
 
 def is_self_issued(certificate: x509.Certificate) -> bool:
@@ -123,6 +120,7 @@ def summary(certificate: x509.Certificate) -> Summary:
     """
     try:
         public = certificate.public_key()
+        _ = certificate.extensions  # doubled and malformed ones show here and nowhere earlier
         return Summary(
             common_name=common_name(certificate.subject),
             issuer=issuer_text(certificate.issuer),
@@ -139,7 +137,7 @@ def summary(certificate: x509.Certificate) -> Summary:
             addresses=san_addresses(certificate),
             names=san_names(certificate),
         )
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+    except UNREADABLE as error:
         raise CertificateError(f"the certificate cannot be read: {error}", status=0x80E2) from error
 
 

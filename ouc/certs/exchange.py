@@ -24,6 +24,7 @@ from ..errors import ParameterError
 from .create import Wish, default_san, notes, replace, validity
 from .devices import assign
 from .entry import Entry, Tab, der_of, summary
+from .extensions import UNREADABLE
 from .issue import Order, issuable, issue, make_request
 from .keys import PrivateKey, key_kind, same_public_key, spki, to_pkcs8
 from .links import chain_ids
@@ -31,6 +32,7 @@ from .material import Material
 from .names import parse_san, san_entries, subject
 from .state import Draft, State
 from .templates import TEMPLATES, template
+from .vault import Ring
 
 __all__ = ["FORMATS", "METHODS", "Export", "Format", "ImportedAs", "export", "import_material", "request", "sign", "swap"]
 
@@ -69,10 +71,10 @@ def import_material(
     _refuse_twin(draft, facts.fingerprint)
     if found.key is not None and not same_public_key(found.key, leaf.public_key()):
         raise ParameterError("the private key belongs to none of the certificates", where="import")
-    waiting = _pending_name(spki(leaf.public_key()))
-    if found.key is None and imported_as == "device" and waiting in draft.pending:
-        found.key = draft.vault.unseal(draft.pending.pop(waiting), "device", spki(leaf.public_key()))
-    if imported_as == "device" and found.key is None:
+    key = found.key if imported_as in ("device", "ca") else None
+    if key is None and imported_as in ("device", "ca"):
+        key = _waiting_key(draft, leaf, "authority" if facts.is_ca else "device")
+    if imported_as == "device" and key is None:
         raise ParameterError(
             "a device certificate needs its private key", where="import", remedy="Give PKCS#12, or the key: --key"
         )
@@ -80,7 +82,7 @@ def import_material(
         raise ParameterError(f"{facts.common_name!r} is not a CA", where="import", remedy="Import it as trusted")
     if imported_as == "device" and facts.is_ca:
         raise ParameterError(f"{facts.common_name!r} is a CA", where="import", remedy="Import it as ca")
-    first = _import_one(draft, leaf, found.key if imported_as in ("device", "ca") else None, _TABS[imported_as], wanted)
+    first = _import_one(draft, leaf, key, _TABS[imported_as], wanted)
     entries = [first]
     # In a mirrored project only IDs that TIA Portal gave exist; the chain comes with imports of its own.
     for one in above if not draft.before.mirror else ():
@@ -186,6 +188,8 @@ def export(
         raise ParameterError(f".{form} needs the private key", where="format", remedy="Choose another format")
     if password is not None and (not row.encrypts or key is None):
         raise ParameterError(f".{form} without an encrypted key takes no password", where="password")
+    if password in ("", b""):
+        raise ParameterError("an empty password protects nothing", where="password", remedy="Leave it out, or give one")
     if method not in METHODS:
         raise ParameterError(f"method {method!r} is not known", where="method", remedy=f"Choose among {', '.join(METHODS)}")
     warning = ""
@@ -256,6 +260,13 @@ def _pending_name(key: bytes) -> str:
     return hashlib.sha256(key).hexdigest()
 
 
+def _waiting_key(draft: Draft, certificate: x509.Certificate, ring: Ring) -> PrivateKey | None:
+    """The key of the request that this certificate answers; it waits no longer."""
+    public = spki(certificate.public_key())
+    sealed = draft.pending.pop(_pending_name(public), None)
+    return None if sealed is None else draft.vault.unseal(sealed, ring, public)
+
+
 def request(draft: Draft, wish: Wish, number: int | None) -> x509.CertificateSigningRequest:
     """A PKCS#10 request: for a successor of an ID with its key, or with a new key that waits in the project."""
     if number is not None:
@@ -277,7 +288,8 @@ def request(draft: Draft, wish: Wish, number: int | None) -> x509.CertificateSig
         san=parse_san(wish.san) if wish.san is not None else default_san(row, device), not_before=draft.now,
         not_after=draft.now,
     )  # fmt: skip
-    draft.pending[_pending_name(spki(key.public_key()))] = draft.vault.seal(key, "device")
+    sealed = draft.vault.seal(key, "authority" if row.is_ca else "device")
+    draft.pending[_pending_name(spki(key.public_key()))] = sealed
     return make_request(order, key)
 
 
@@ -289,8 +301,10 @@ def sign(draft: Draft, csr: x509.CertificateSigningRequest, wish: Wish) -> Entry
     start, end = validity(draft.now, wish, signer)
     try:
         asked = tuple(csr.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
-    except (x509.ExtensionNotFound, ValueError):
+    except x509.ExtensionNotFound:
         asked = ()
+    except UNREADABLE as error:
+        raise ParameterError(f"the request's extensions cannot be read: {error}", where="csr") from error
     public = issuable(csr.public_key())
     certificate = issue(
         Order(

@@ -95,7 +95,7 @@ def _read(connection: sqlite3.Connection, path: str) -> State:
     entries = {row[0]: rows.entry_from(*row) for row in connection.execute("SELECT id, der, sealed, row FROM entries")}
     if not values:
         raise ParameterError("is not a project file", where=path)
-    return State(
+    state = State(
         name=values["name"], uuid=values["uuid"], generation=int(values["generation"]), next_id=int(values["next_id"]),
         mirror=values["mirror"] == "1", protection=_protection(values["protection"]), entries=entries,
         devices={row[0]: rows.device_from(*row) for row in connection.execute("SELECT name, row FROM devices")},
@@ -107,6 +107,17 @@ def _read(connection: sqlite3.Connection, path: str) -> State:
         retired=frozenset(row[0] for row in connection.execute("SELECT id FROM retired")),
         fingerprints={entry.facts.fingerprint: number for number, entry in entries.items()},
     )  # fmt: skip
+    if not _holds_together(state):
+        raise ParameterError("is damaged: it refers to certificates that are not in it", where=path,
+                             remedy="Restore it from a backup")  # fmt: skip
+    return state
+
+
+def _holds_together(state: State) -> bool:
+    """Every ID that a row names is there; what was written by this program always is."""
+    issuers = {entry.issuer_id for entry in state.entries.values()} - {None}
+    tables = {number for device in state.devices.values() for number in (*device.own, *device.partners)}
+    return (issuers | tables | set(state.crls)) <= set(state.entries)
 
 
 def _protection(word: str) -> Protection:
@@ -172,15 +183,20 @@ class FileBacking:
         # Of an unprotected project: the keys themselves. The file holds tokens, which mean nothing to another process.
         self.memory: MemoryVault | None = None
         self._state: State | None = None
-        self._version = -1
         self._watch()
 
     def _watch(self) -> None:
-        self._process = os.getpid()
+        self._process, self._inode, self._version = os.getpid(), self._look(), -1
         with _said_clearly(self.path):
             self._watcher = _connect(self.path)
         # Python 3.13 warns about connections that nobody closed; a project that is simply dropped is no mistake.
         self._closing = weakref.finalize(self, self._watcher.close)
+
+    def _look(self) -> int | None:
+        try:
+            return os.stat(self.path).st_ino  # noqa: PTH116 - asked before every handshake; half the time of Path.stat
+        except OSError:
+            return None
 
     def close(self) -> None:
         """Let go of the file."""
@@ -191,6 +207,9 @@ class FileBacking:
         if self._process != os.getpid():  # a connection must not be used across a fork, nor closed in the child
             self._closing.detach()
             self._watch()
+        elif self._look() not in (None, self._inode):  # somebody put another file in its place, such as a backup
+            self.close()
+            self._watch()
         with _said_clearly(self.path):
             version = self._watcher.execute("PRAGMA data_version").fetchone()[0]
             if self._state is not None and version == self._version:
@@ -199,6 +218,11 @@ class FileBacking:
                 self._state = self._load()
             self._version = version
             return self._state
+
+    def value(self, name: str) -> str:
+        """One of the project's own values, such as `protection`, without reading everything else."""
+        with _said_clearly(self.path):
+            return str(self._watcher.execute("SELECT value FROM project WHERE name = ?", (name,)).fetchone()[0])
 
     @staticmethod
     def _generation(connection: sqlite3.Connection) -> int:
@@ -364,7 +388,7 @@ def needs_password(path: str | os.PathLike[str]) -> bool:
     """Whether a project file is protected."""
     backing = _opened(path)
     try:
-        return backing.current().protection == "password"
+        return backing.value("protection") == "password"
     finally:
         backing.close()
 

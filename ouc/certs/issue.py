@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPub
 from OpenSSL import crypto
 
 from ..errors import ParameterError
+from .extensions import extension
 from .keys import PrivateKey
 from .templates import Template, key_usage
 
@@ -140,9 +141,8 @@ def _check_validity(order: Order, signer: Signer | None) -> None:
 def _authority(signer: Signer | None, own: x509.SubjectKeyIdentifier) -> x509.AuthorityKeyIdentifier:
     if signer is None:
         return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
-    try:
-        above = signer.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
-    except (x509.ExtensionNotFound, ValueError):
+    above = extension(signer.certificate, x509.SubjectKeyIdentifier)
+    if above is None:
         return x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.key.public_key())
     return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(above)
 
@@ -158,9 +158,9 @@ def reissue(old: x509.Certificate, signer: Signer, *, not_before: datetime, not_
         .not_valid_before(not_before)
         .not_valid_after(not_after)
     )
-    for extension in old.extensions:
-        if extension.oid != x509.AuthorityKeyIdentifier.oid:
-            builder = builder.add_extension(extension.value, critical=extension.critical)
+    for kept in old.extensions:
+        if kept.oid != x509.AuthorityKeyIdentifier.oid:
+            builder = builder.add_extension(kept.value, critical=kept.critical)
     subject_id = x509.SubjectKeyIdentifier.from_public_key(old.public_key())
     return builder.add_extension(_authority(signer, subject_id), critical=False).sign(signer.key, hashes.SHA256())
 

@@ -7,32 +7,31 @@ verify SHA-1, so the one signature that may carry it, that of an old CA, is chec
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-__all__ = ["authority_key", "chain_ids", "find_issuer", "may_be_issuer", "signed_by", "subject_key"]
+from .extensions import UNREADABLE, extension
+
+__all__ = ["authority_key", "chain_ids", "find_issuer", "may_be_issuer", "signed_by", "signs_itself", "subject_key"]
 
 Id = TypeVar("Id")
 
 
 def subject_key(certificate: x509.Certificate) -> bytes | None:
     """The subject key identifier, None without one."""
-    try:
-        return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
-    except (x509.ExtensionNotFound, ValueError, x509.DuplicateExtension):
-        return None
+    found = extension(certificate, x509.SubjectKeyIdentifier)
+    return None if found is None else found.digest
 
 
 def authority_key(certificate: x509.Certificate) -> bytes | None:
     """The key identifier of the issuer, None without one."""
-    try:
-        return certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
-    except (x509.ExtensionNotFound, ValueError, x509.DuplicateExtension):
-        return None
+    found = extension(certificate, x509.AuthorityKeyIdentifier)
+    return None if found is None else found.key_identifier
 
 
 def may_be_issuer(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
@@ -51,7 +50,7 @@ def signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
             _verify_sha1(certificate, issuer)
         else:
             certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
+    except (InvalidSignature, *UNREADABLE):
         return False
     return True
 
@@ -66,6 +65,12 @@ def _verify_sha1(certificate: x509.Certificate, issuer: x509.Certificate) -> Non
             key.verify(certificate.signature, certificate.tbs_certificate_bytes, ec.ECDSA(digest))
         case _:
             raise TypeError("no SHA-1 signature is made with such a key")
+
+
+@lru_cache(maxsize=256)
+def signs_itself(certificate: x509.Certificate) -> bool:
+    """Whether a certificate is its own issuer, signature included. Remembered: a device asks for its roots each time."""
+    return may_be_issuer(certificate, certificate) and signed_by(certificate, certificate)
 
 
 def find_issuer(certificate: x509.Certificate, candidates: Iterable[tuple[Id, x509.Certificate]]) -> Id | None:

@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from ..errors import ParameterError
+from .extensions import extension
 
 __all__ = [
     "SAN_LIMIT", "common_name", "dns_matches", "issuer_text", "parse_san", "san_addresses", "san_entries", "san_names",
@@ -96,6 +97,8 @@ def _address(text: str) -> x509.GeneralName:
 
 
 def _ascii(kind: type[x509.UniformResourceIdentifier | x509.RFC822Name], text: str) -> x509.GeneralName:
+    if not text:
+        raise ParameterError("an empty entry", where="subjectAltName")
     try:
         return kind(text)
     except ValueError:
@@ -121,7 +124,7 @@ _SAN_KINDS: Final = {
 def _one(entry: str) -> x509.GeneralName:
     kind, colon, text = entry.partition(":")
     make = _SAN_KINDS.get(kind.strip().upper())
-    if colon and make is not None and text.strip():
+    if colon and make is not None:
         return make(text.strip())
     try:
         return x509.IPAddress(ipaddress.ip_address(entry.strip()))
@@ -168,10 +171,7 @@ def san_text(name: x509.GeneralName) -> str:
 
 def san_entries(certificate: x509.Certificate) -> tuple[x509.GeneralName, ...]:
     """The entries of a certificate's subjectAltName; empty where it has none or an unreadable one."""
-    try:
-        return tuple(certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
-    except (x509.ExtensionNotFound, ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        return ()
+    return tuple(extension(certificate, x509.SubjectAlternativeName) or ())
 
 
 def san_addresses(certificate: x509.Certificate) -> tuple[str, ...]:

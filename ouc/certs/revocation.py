@@ -8,6 +8,7 @@ from typing import Final
 
 from cryptography import x509
 
+from .extensions import UNREADABLE, extension
 from .names import common_name
 from .rules import Broken
 
@@ -58,17 +59,14 @@ def check_revocation(
 
 
 def _speaks(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
-    try:
-        usage = issuer.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        usage = None
+    usage = extension(issuer, x509.KeyUsage)
     if usage is not None and not usage.crl_sign:
         return False
     try:
         if any(extension.critical and extension.oid not in _KNOWN for extension in crl.extensions):
             return False
         return crl.is_signature_valid(issuer.public_key())  # type: ignore[arg-type]  # TypeError for a key that signs nothing
-    except (TypeError, ValueError, x509.DuplicateExtension):
+    except UNREADABLE:
         return False
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal
 
 import attrs
 from cryptography import x509
@@ -17,6 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from .constraints import first_violation
 from .entry import is_ca
+from .extensions import complaint, extension
 from .keys import key_type, strength
 from .names import san_entries
 
@@ -74,32 +75,19 @@ class Rule:
     check: Callable[[Judgement, int], Broken | None]
 
 
-E = TypeVar("E", bound=x509.ExtensionType)
-
-
-def _get(certificate: x509.Certificate, kind: type[E]) -> E | None:
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
-
-
 def _readable(judgement: Judgement, depth: int) -> Broken | None:
     one = judgement.path[depth]
-    try:
-        if one.version is not x509.Version.v3:
-            return Broken(0x80E2, "{} is not of X.509 version 3", _RENEW)
-        for extension in one.extensions:  # reading them finds doubled and unreadable ones
-            if isinstance(extension.value, x509.NameConstraints) and not is_ca(one):
-                return Broken(0x80E2, "{} has name constraints and is no CA", _RENEW)
-        key_type(one.public_key())
-        serial = one.serial_number
-        empty = not list(one.issuer) or (depth > 0 and not list(one.subject))
-        unnamed = not list(one.subject) and not san_entries(one)
-    except (ValueError, TypeError, x509.DuplicateExtension, x509.InvalidVersion, UnsupportedAlgorithm) as error:
-        return Broken(0x80E2, f"{{}} cannot be read: {str(error).replace('{', '(').replace('}', ')')}", _RENEW)
-    if not 0 < serial < 1 << 159:  # 20 octets, positive
+    damage = complaint(one)
+    if damage:
+        return Broken(0x80E2, f"{{}} cannot be read: {damage.replace('{', '(').replace('}', ')')}", _RENEW)
+    if one.version is not x509.Version.v3:
+        return Broken(0x80E2, "{} is not of X.509 version 3", _RENEW)
+    if not is_ca(one) and extension(one, x509.NameConstraints) is not None:
+        return Broken(0x80E2, "{} has name constraints and is no CA", _RENEW)
+    if not 0 < one.serial_number < 1 << 159:  # 20 octets, positive
         return Broken(0x80E2, "the serial number of {} is outside 1 to 2^159", _RENEW)
+    empty = not list(one.issuer) or (depth > 0 and not list(one.subject))
+    unnamed = not list(one.subject) and not san_entries(one)
     return Broken(0x80E2, "{} lacks a name", _RENEW) if empty or unnamed else None
 
 
@@ -127,11 +115,11 @@ _NEVER_CRITICAL: Final = frozenset({
 
 
 def _extensions(judgement: Judgement, depth: int) -> Broken | None:
-    for extension in judgement.path[depth].extensions:
-        if extension.critical and extension.oid not in _KNOWN:
-            word = "must not be critical" if extension.oid in _NEVER_CRITICAL else "is critical and not supported"
+    for found in judgement.path[depth].extensions:
+        if found.critical and found.oid not in _KNOWN:
+            word = "must not be critical" if found.oid in _NEVER_CRITICAL else "is critical and not supported"
             return Broken(
-                0x80E7, f"extension {extension.oid.dotted_string} of {{}} {word}", "Create it without that extension"
+                0x80E7, f"extension {found.oid.dotted_string} of {{}} {word}", "Create it without that extension"
             )
     return None
 
@@ -155,11 +143,11 @@ def _strength(judgement: Judgement, depth: int) -> Broken | None:
 def _authority(judgement: Judgement, depth: int) -> Broken | None:
     """What a CA must be (RFC 5280 6.1.4 k to n); the leaf must not claim to sign certificates without being a CA."""
     one = judgement.path[depth]
-    usage = _get(one, x509.KeyUsage)
+    usage = extension(one, x509.KeyUsage)
     if depth == 0:
         claims = usage is not None and usage.key_cert_sign and not is_ca(one)
         return Broken(0x80E2, "{} claims to sign certificates and is no CA", _TEMPLATE) if claims else None
-    basic = _get(one, x509.BasicConstraints)
+    basic = extension(one, x509.BasicConstraints)
     if basic is None or not basic.ca:
         return Broken(0x80E2, "{} is no CA, yet issued a certificate", _REISSUE)
     if usage is not None and not usage.key_cert_sign:
@@ -176,11 +164,11 @@ _PURPOSES: Final = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": Extende
 
 def _usage(judgement: Judgement, depth: int) -> Broken | None:
     one = judgement.path[depth]
-    purposes = _get(one, x509.ExtendedKeyUsage)
+    purposes = extension(one, x509.ExtendedKeyUsage)
     wanted = (_PURPOSES[judgement.purpose], ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
     if purposes is not None and not any(purpose in purposes for purpose in wanted):
         return Broken(0x80E2, f"{{}} is not meant for a TLS {judgement.purpose} (extended key usage)", _TEMPLATE)
-    usage = _get(one, x509.KeyUsage)
+    usage = extension(one, x509.KeyUsage)
     # Every cipher suite in use signs the handshake with the leaf's key.
     if depth == 0 and usage is not None and not usage.digital_signature:
         return Broken(0x80E2, "{} may not sign a TLS handshake (key usage)", _TEMPLATE)
@@ -191,33 +179,32 @@ def _names(judgement: Judgement, depth: int) -> Broken | None:
     one = judgement.path[depth]
     if depth > 0 and one.subject == one.issuer:  # self-issued CAs are exempt (RFC 5280 6.1.3 b)
         return None
-    try:
-        complaint = first_violation(judgement.path[depth + 1 :], one)
-    except ValueError:
-        return Broken(0x80E2, "a name constraint above {} cannot be read", _REISSUE)
+    complaint = first_violation(judgement.path[depth + 1 :], one)
     quoted = complaint.replace("{", "(").replace("}", ")")
     return Broken(0x80E2, f"{{}} has a name that its CA may not certify: {quoted}", _REISSUE) if complaint else None
 
 
 def _profile(judgement: Judgement, depth: int) -> Broken | None:
-    """RFC 5280's demands on those who issue (4.2.1.1, 4.2.1.2, 4.2.1.3, 4.2.1.6, 4.2.1.9, 4.2.1.10)."""
+    """RFC 5280's demands on those who issue (4.2.1.1, 4.2.1.2, 4.2.1.3, 4.2.1.6, 4.2.1.9 to 4.2.1.11)."""
     if not judgement.policy.strict:
         return None
     one = judgement.path[depth]
     root = depth == len(judgement.path) - 1
-    authority = _get(one, x509.AuthorityKeyIdentifier)
+    authority = extension(one, x509.AuthorityKeyIdentifier)
     if not root and (authority is None or authority.key_identifier is None):
         return Broken(0x80E2, "{} does not name its issuer's key (authority key identifier)", _RENEW)
     if is_ca(one):
-        if _get(one, x509.SubjectKeyIdentifier) is None:
+        if extension(one, x509.SubjectKeyIdentifier) is None:
             return Broken(0x80E2, "{} does not name its own key (subject key identifier)", _RENEW)
         if not one.extensions.get_extension_for_class(x509.BasicConstraints).critical:
             return Broken(0x80E2, "the basic constraints of {} are not critical", _RENEW)
-        if _get(one, x509.KeyUsage) is None:
+        if extension(one, x509.KeyUsage) is None:
             return Broken(0x80E2, "{} is a CA without key usage", _RENEW)
         constrained = next((e for e in one.extensions if isinstance(e.value, x509.NameConstraints)), None)
         if constrained is not None and not constrained.critical:
             return Broken(0x80E2, "the name constraints of {} are not critical", _RENEW)
+    if any(isinstance(e.value, x509.PolicyConstraints) and not e.critical for e in one.extensions):
+        return Broken(0x80E2, "the policy constraints of {} are not critical", _RENEW)
     if depth == 0 and not list(one.subject):
         names = one.extensions.get_extension_for_class(x509.SubjectAlternativeName)
         if not names.critical:

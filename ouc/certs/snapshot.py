@@ -19,6 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ..errors import CertificateError, ParameterError
 from .entry import Facts, Summary, is_ca
+from .extensions import extension
 from .keys import PrivateKey
 from .links import chain_ids
 
@@ -363,17 +364,11 @@ _PURPOSE: Final = {"client": ExtendedKeyUsageOID.SERVER_AUTH, "server": Extended
 def _unfit(one: Held, side: Side) -> str:
     """Why a certificate on the device cannot verify a partner; empty if it can."""
     if is_ca(one.certificate):
-        try:
-            usage = one.certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-        except (x509.ExtensionNotFound, ValueError):
-            return ""
-        return "" if usage.key_cert_sign else "is a CA that may not sign certificates (key usage)"
+        usage = extension(one.certificate, x509.KeyUsage)
+        return "" if usage is None or usage.key_cert_sign else "is a CA that may not sign certificates (key usage)"
     if one.key is not None and one.issuer_id != one.id:
         return "is this device's own certificate: the partner cannot show it (are the two references swapped?)"
-    try:
-        purposes = one.certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    except (x509.ExtensionNotFound, ValueError):
-        return ""
-    fits = _PURPOSE[side] in purposes or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in purposes
+    purposes = extension(one.certificate, x509.ExtendedKeyUsage)
+    fits = purposes is None or _PURPOSE[side] in purposes or ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in purposes
     partner = "server" if side == "client" else "client"
     return "" if fits else f"is not meant for a TLS {partner} (extended key usage)"

@@ -20,10 +20,11 @@ import attrs
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ..errors import Failure, OUCError
+from ..errors import Failure
 from ..status import Status
-from .entry import MAX_CERTIFICATE, summary
-from .links import may_be_issuer, signed_by
+from .entry import MAX_CERTIFICATE
+from .extensions import complaint
+from .links import may_be_issuer, signed_by, signs_itself
 from .names import common_name, dns_matches, san_addresses, san_names
 from .revocation import check_revocation
 from .rules import RULES, Broken, Judgement, Policy, Rule
@@ -122,12 +123,11 @@ def verify(
             return _refuse("size", 0x80E2, f"a certificate of {size} bytes; at most {MAX_CERTIFICATE} are read", "",
                            depth=depth, certificate=one)  # fmt: skip
     rules = policy or Policy()
-    try:
-        summary(chain[0])
-    except OUCError as error:
-        return _refuse("readable", 0x80E2, f"the partner's certificate is damaged: {error.failure.what}", "Replace it",
-                       depth=0, certificate=chain[0])  # fmt: skip
-    search = _Search([one for one in chain if _legible(one)], trust, rules.max_depth)
+    damage = complaint(chain[0])
+    if damage:
+        return _refuse("readable", 0x80E2, f"the partner's certificate is damaged: {damage}", "Replace it", depth=0,
+                       certificate=chain[0])  # fmt: skip
+    search = _Search([one for one in chain if not complaint(one)], trust, rules.max_depth)
     best: Verdict | None = None
     for path in search.paths():
         verdict = _judge(path, purpose, trust, now, rules, identity)
@@ -136,15 +136,6 @@ def verify(
         if best is None or _RANK[verdict.rule] > _RANK[best.rule]:
             best = verdict
     return best if best is not None else search.dead_end()
-
-
-def _legible(certificate: x509.Certificate) -> bool:
-    """Certificates are parsed piece by piece: what is damaged inside shows only when it is looked at."""
-    try:
-        summary(certificate)
-    except OUCError:
-        return False
-    return True
 
 
 class _Search:
@@ -169,7 +160,7 @@ class _Search:
 
     def _upward(self, path: tuple[x509.Certificate, ...]) -> Iterator[tuple[x509.Certificate, ...]]:
         top = self._highest = path[-1]
-        if top in self._trusted and may_be_issuer(top, top) and self._signed(top, top):
+        if top in self._trusted and signs_itself(top):
             yield path
             return
         if len(path) > self._max_depth:

@@ -20,6 +20,7 @@ from ._projects import (
     San,
     User,
     as_json,
+    done,
     new_password,
     note,
     notes,
@@ -110,6 +111,7 @@ def export(
     method: Annotated[str, typer.Option(help="Encryption of a key in PEM: aes-256, aes-192, aes-128, 3des.")] = "aes-256",
     user: User = "admin",
     password_file: PasswordFile = None,
+    json: Json = False,
 ) -> None:
     """Write a certificate in one of the formats of TIA Portal's export dialog."""
     wanted = form or output.suffix.removeprefix(".").lower()
@@ -125,9 +127,11 @@ def export(
             method=method,
         )  # fmt: skip
     write(output, made.data, secret=with_key and made.separate_key is None)
+    files = [str(output)]
     if made.separate_key is not None:
+        files.append(str(output.with_suffix(".key")))
         write(output.with_suffix(".key"), made.separate_key, secret=True)
-    say(str(output))
+    done("\n".join(files), {"files": files, "warning": made.warning}, json=json)
     if made.warning:
         note(made.warning)
 
@@ -146,6 +150,7 @@ def csr(
     device: DeviceName = None,
     user: User = "admin",
     password_file: PasswordFile = None,
+    json: Json = False,
 ) -> None:
     """Write a signing request for a CA outside. A new key waits in the project for the signed certificate.
 
@@ -154,7 +159,7 @@ def csr(
     with opened(project, password_file=password_file, user=user) as found:
         data = found.request(number=number, usage=usage, device=device, common_name=cn, san=san or None, key=key)
     write(output, data)
-    say(str(output))
+    done(str(output), {"files": [str(output)]}, json=json)
 
 
 def sign(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,15 +14,18 @@ from rich.markup import escape
 
 from ..certs import Entry, Project
 from ..errors import ParameterError
-from ._show import console
+from ._show import console, print_json, table
 
 __all__ = [
     "Days", "DeviceName", "Json", "KeyPassword", "Number", "Output", "PasswordFile", "ProjectFile", "San", "User",
-    "as_json", "new_password", "note", "notes", "opened", "password_from", "say", "write",
+    "as_json", "done", "listing", "new_password", "note", "notes", "opened", "password_from", "say", "write",
 ]  # fmt: skip
 
 #: The project's password, for scripts. A password on the command line could be read by every user of the computer.
 PASSWORD = "OUC_PROJECT_PASSWORD"  # noqa: S105 - the variable's name
+
+# Rows that are drawn with borders and wrapped cells.
+DRAWN_ROWS = 200
 
 ProjectFile = Annotated[Path, typer.Argument(metavar="PROJECT", help="The project file.")]
 Number = Annotated[int, typer.Argument(metavar="ID", min=1, max=2**32 - 1, help="ID of the certificate.")]
@@ -49,6 +53,24 @@ _errors = Console(stderr=True, highlight=False, soft_wrap=True)
 def say(line: str) -> None:
     """Write one line to standard output as it is: scripts read it, so it is never wrapped."""
     console.print(line, markup=False, soft_wrap=True)
+
+
+def listing(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write a table; a long one as plain lines, because drawing ten thousand rows takes a quarter of a minute."""
+    if len(rows) <= DRAWN_ROWS:
+        table("", columns, rows)
+        return
+    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    for row in (columns, *rows):
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())  # noqa: T201
+
+
+def done(line: str, facts: dict[str, Any], *, json: bool) -> None:
+    """Say what a command has done, for people or for machines."""
+    if json:
+        print_json(facts)
+    else:
+        say(line)
 
 
 def note(line: str) -> None:

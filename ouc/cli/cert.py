@@ -19,6 +19,8 @@ from ._projects import (
     San,
     User,
     as_json,
+    done,
+    listing,
     note,
     notes,
     opened,
@@ -108,7 +110,7 @@ def list_(
     if json:
         print_json([as_json(entry) for entry in entries])
     else:
-        table("", COLUMNS, (tuple(entry.columns().values()) for entry in entries))
+        listing(COLUMNS, [tuple(entry.columns().values()) for entry in entries])
 
 
 def show(
@@ -177,11 +179,13 @@ def told_to_download(again: list[int], downloads: list[str]) -> None:
         note(f"download again: {', '.join(downloads)}")
 
 
-def delete(project: ProjectFile, number: Number, *, user: User = "admin", password_file: PasswordFile = None) -> None:
+def delete(
+    project: ProjectFile, number: Number, *, user: User = "admin", password_file: PasswordFile = None, json: Json = False
+) -> None:
     """Delete a certificate. Its ID is never used again."""
     with opened(project, password_file=password_file, user=user) as found:
         entry = found.delete(number)
-    say(f"{number}  {entry.common_name} deleted")
+    done(f"{number}  {entry.common_name} deleted", {"id": number, "common_name": entry.common_name}, json=json)
 
 
 def assign(
@@ -192,20 +196,28 @@ def assign(
     used_as: UsedAs = None,
     user: User = "admin",
     password_file: PasswordFile = None,
+    json: Json = False,
 ) -> None:
     """List a certificate in a device's tables, so that the next download brings it there."""
     with opened(project, password_file=password_file, user=user) as found:
         entry = found.assign(number, device, used_as=used_as)
-    say(f"{number}  {entry.common_name} is assigned to {device}")
+    done(f"{number}  {entry.common_name} is assigned to {device}", {**as_json(entry), "assigned_to": device}, json=json)
 
 
 def unassign(
-    project: ProjectFile, number: Number, device: Device, *, user: User = "admin", password_file: PasswordFile = None
+    project: ProjectFile,
+    number: Number,
+    device: Device,
+    *,
+    user: User = "admin",
+    password_file: PasswordFile = None,
+    json: Json = False,
 ) -> None:
     """Take a certificate out of a device's tables; it stays in the project."""
     with opened(project, password_file=password_file, user=user) as found:
         entry = found.unassign(number, device)
-    say(f"{number}  {entry.common_name} is no longer assigned to {device}")
+    facts = {**as_json(entry), "unassigned_from": device}
+    done(f"{number}  {entry.common_name} is no longer assigned to {device}", facts, json=json)
 
 
 def history(

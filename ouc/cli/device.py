@@ -17,6 +17,7 @@ from ._projects import (
     ProjectFile,
     User,
     as_json,
+    done,
     new_password,
     note,
     notes,
@@ -59,6 +60,7 @@ def add(
     ] = False,
     user: User = "admin",
     password_file: PasswordFile = None,
+    json: Json = False,
 ) -> None:
     """Add a device. A CPU gets the certificate of its PG/HMI communication at once."""
     if kind not in ("CPU", "CP", "PC"):
@@ -69,9 +71,13 @@ def add(
             name, addresses=address or (), names=dns or (), kind=kind, global_settings=not local,  # type: ignore[arg-type]
             revocation=revocation or "off", **options,  # type: ignore[arg-type]
         )  # fmt: skip
-        for entry in found.entries(device=name):
-            say(f"{entry.id}  {entry.common_name}")
-            notes(entry)
+        entries = found.entries(device=name)
+    if json:
+        print_json([as_json(entry) for entry in entries])
+        return
+    for entry in entries:
+        say(f"{entry.id}  {entry.common_name}")
+        notes(entry)
 
 
 def list_(project: ProjectFile, *, user: User = "admin", password_file: PasswordFile = None, json: Json = False) -> None:
@@ -167,6 +173,7 @@ def download(
     insecure_keys: Annotated[
         bool, typer.Option("--insecure-keys", help="Without password, keys in clear. Laboratories only.")
     ] = False,
+    json: Json = False,
 ) -> None:
     """Write a device file: this device's keys and trust under a password of its own, and nothing else.
 
@@ -177,7 +184,8 @@ def download(
         secret = None if insecure_keys else new_password(device_password_file, f"Password of {output}", environment=False)
         found.download(name, output, password=secret, insecure_keys=insecure_keys)
         generation = found.device(name).generation
-    say(f"{output}: {name}, generation {generation}")
+    facts = {"file": str(output), "device": name, "generation": generation}
+    done(f"{output}: {name}, generation {generation}", facts, json=json)
     if insecure_keys:
         note("the private keys in this file are in clear")
 

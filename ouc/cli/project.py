@@ -10,7 +10,7 @@ import typer
 
 from ..certs import Project
 from ..errors import ParameterError
-from ._projects import Json, Output, PasswordFile, ProjectFile, User, new_password, note, opened, say
+from ._projects import Json, Output, PasswordFile, ProjectFile, User, done, listing, new_password, note, opened, say
 from ._show import print_json, table
 
 __all__ = ["register"]
@@ -46,6 +46,7 @@ def new(
     insecure_keys: Annotated[
         bool, typer.Option("--insecure-keys", help="Without password, and keys in clear in the file. Laboratories only.")
     ] = False,
+    json: Json = False,
 ) -> None:
     """Make a new project. It asks for the password of its first administrator."""
     bare = unprotected or insecure_keys
@@ -55,7 +56,8 @@ def new(
     with Project.create(
         name or project.stem, path=project, password=secret, user=user, mirror=mirror, insecure_keys=insecure_keys
     ) as made:
-        say(f"{project}: {len(made.entries())} certificates")
+        facts = {"file": str(project), "name": made.name, "certificates": len(made.entries())}
+        done(f"{project}: {len(made.entries())} certificates", facts, json=json)
         if insecure_keys:
             note("private keys will lie in this file in clear")
 
@@ -83,7 +85,7 @@ def map_(project: ProjectFile, *, user: User = "admin", password_file: PasswordF
     if json:
         print_json([{"id": number, "fingerprint": mark, "common_name": name} for number, mark, name in rows])
     else:
-        table("", ("ID", "SHA-256 fingerprint", "Common name of subject"), rows)
+        listing(("ID", "SHA-256 fingerprint", "Common name of subject"), [(str(one), mark, name) for one, mark, name in rows])
 
 
 def password(
@@ -117,11 +119,13 @@ def check(project: ProjectFile, *, user: User = "admin", password_file: Password
         raise typer.Exit(1)
 
 
-def backup(project: ProjectFile, output: Output, *, user: User = "admin", password_file: PasswordFile = None) -> None:
+def backup(
+    project: ProjectFile, output: Output, *, user: User = "admin", password_file: PasswordFile = None, json: Json = False
+) -> None:
     """Copy a project into a new file, also while others work with it."""
     with opened(project, password_file=password_file, user=user) as found:
         found.backup(output)
-    say(f"{output}: copied")
+    done(f"{output}: copied", {"file": str(output)}, json=json)
 
 
 def add(

@@ -9,16 +9,17 @@ import random
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ouc.certs import Device, Project
+from ouc.certs import Device, Project, open_device
 from ouc.certs.keys import to_pkcs8
 from ouc.errors import ParameterError
 
-from .strategies import CHEAP, NOW, plant
+from .strategies import CHEAP, NOW, make_project, plant
 
 
 def carried(project: Project, path: Path, password: str = "device") -> Device:
@@ -152,6 +153,23 @@ def test_a_header_cannot_ask_for_endless_work(tmp_path: Path) -> None:
         Device.open(path, password="device")
 
 
+def test_a_device_opens_from_either_kind_of_file(tmp_path: Path) -> None:
+    with make_project(path=tmp_path / "plant.ouc", password="secret") as project:
+        project.add_device("PLC-1", addresses=["192.168.0.1"], now=NOW)
+        carried(project, tmp_path / "plc-1.ouc")
+        project.add_device("PLC-2", addresses=["192.168.0.2"], now=NOW)
+    for path, name, password in (
+        ("plant.ouc", "PLC-1", "secret"), ("plc-1.ouc", "PLC-1", "device"), ("plc-1.ouc", None, "device"),
+    ):  # fmt: skip
+        assert open_device(tmp_path / path, device=name, password=password).own_ids == (4,)
+    for path, given, secret, part in (
+        ("plant.ouc", None, "secret", "PLC-1, PLC-2"), ("plant.ouc", "PLC-7", "secret", "no device 'PLC-7'"),
+        ("plc-1.ouc", "PLC-2", "device", "holds the device 'PLC-1'"), ("none.ouc", None, None, "No such file"),
+    ):  # fmt: skip
+        with pytest.raises(ParameterError, match=part):
+            open_device(tmp_path / path, device=given, password=secret)
+
+
 _READER = """
 import os, sys
 from ouc.certs import Device
@@ -162,15 +180,16 @@ print(device.name, device.own_ids)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only the superuser can become somebody else")
-def test_it_works_from_a_read_only_folder_under_another_user(tmp_path: Path) -> None:
-    folder = tmp_path / "frozen"
-    folder.mkdir()
+def test_it_works_from_a_read_only_folder_under_another_user() -> None:
+    with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to others
+        _open_as_nobody(Path(name))
+
+
+def _open_as_nobody(folder: Path) -> None:
     carried(plant(), folder / "plc-1.ouc")
     os.chown(folder / "plc-1.ouc", 65534, 65534)
     (folder / "plc-1.ouc").chmod(0o400)
     folder.chmod(0o555)
-    for parent in [folder, *folder.parents][:4]:
-        parent.chmod(parent.stat().st_mode | 0o055)
     ran = subprocess.run(
         [sys.executable, "-c", _READER, str(folder / "plc-1.ouc")], capture_output=True, text=True, check=False,
         cwd=Path(__file__).parent.parent.parent,

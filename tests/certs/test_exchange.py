@@ -177,6 +177,30 @@ def test_a_request_keeps_its_key_in_the_project_until_the_certificate_comes_back
         asking.import_(signing.export(signed.id, "cer").data, as_="device", now=NOW)
 
 
+def test_a_ca_can_be_requested_and_then_signs() -> None:
+    asking, signing = plant(), make_project("Root")
+    signed = signing.sign(asking.request(usage="ca", common_name="Plant CA", now=NOW), issuer=2, usage="ca", now=NOW)
+    (entry,) = asking.import_(signing.export(signed.id, "pem").data, as_="ca", now=NOW)
+    leaf = asking.new(usage="tls", issuer=entry.id, device="PLC-1", now=NOW)
+    assert (entry.has_key, leaf.issuer_id) == (True, entry.id)
+
+
+@pytest.mark.parametrize("name", ["Ofen 3 – Süd", "炉", "🏭"])
+def test_any_name_survives_every_format(name: str) -> None:
+    project = make_project()
+    entry = project.new(usage="tls", issuer=2, common_name=name, now=NOW)
+    for form in FORMATS:
+        data = project.export(entry.id, form, password="pw" if form == "p12" else None).data
+        assert read(data, "pw" if form == "p12" else None).certificates == [entry.certificate]
+
+
+def test_an_empty_password_is_none() -> None:
+    project = plant()
+    for form in ("p12", "pem"):
+        with pytest.raises(ParameterError, match="protects nothing"):
+            project.export(9, form, private_key=True, password="")
+
+
 def test_a_request_for_a_successor_comes_back_by_replace() -> None:
     asking, signing = plant(), make_project("Signing")
     signed = signing.sign(asking.request(number=9, now=NOW), issuer=2, now=NOW)

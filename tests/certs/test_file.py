@@ -21,7 +21,7 @@ from ouc.certs import file as project_file
 from ouc.certs.keys import to_pkcs8
 from ouc.errors import OUCError, ParameterError
 
-from .strategies import NOW, KeyPool, make_project
+from .strategies import CHEAP, NOW, KeyPool, make_project
 
 SOAK = os.environ.get("OUC_SOAK") == "1"
 POSIX = pytest.mark.skipif(os.name != "posix", reason="file modes and signals are POSIX")
@@ -165,7 +165,7 @@ def test_protecting_a_project_seals_its_keys_and_logs_the_session_out(tmp_path: 
     path = tmp_path / "bare.ouc"
     bare = make_project(path=path)
     bare.add_device("PLC-1", addresses=["192.168.0.1"], now=NOW)
-    bare.protect("secret", now=NOW)
+    bare.protect("secret", cost=CHEAP, now=NOW)
     with pytest.raises(ParameterError, match="needs the right 'administrator'"):
         bare.new(usage="tls", issuer="self", device="PLC-1", now=NOW)
     bare.close()
@@ -362,6 +362,19 @@ def test_a_backup_is_a_project_of_its_own(plant: Project, tmp_path: Path) -> Non
         assert [entry.id for entry in copy.entries()] == [1, 2, 3, 4, 5]
     with pytest.raises(ParameterError, match="exists already"):
         plant.backup(tmp_path / "copy.ouc")
+
+
+@POSIX
+def test_a_backup_that_was_put_in_place_is_noticed(plant: Project, tmp_path: Path) -> None:
+    device = plant.device("PLC-1")
+    plant.backup(tmp_path / "copy.ouc")
+    first = device.download()
+    plant.renew(5, now=NOW)
+    assert device.download().changes_from(first).renewed == (5,)
+    (tmp_path / "copy.ouc").replace(where(plant))
+    for name in ("plant.ouc-wal", "plant.ouc-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    assert device.download().changes_from(first).renewed == ()
 
 
 @POSIX

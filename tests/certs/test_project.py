@@ -148,6 +148,13 @@ def test_a_failed_operation_changes_nothing_and_spends_no_id() -> None:
     assert project.new(usage="tls", device="PLC-1", now=NOW).id == 12
 
 
+def test_a_time_without_zone_is_refused_wherever_it_is_given() -> None:
+    project, naive = make_project(), datetime(2026, 6, 1)
+    for times in ({"now": naive}, {"not_before": naive, "now": NOW}, {"not_after": naive, "now": NOW}):
+        with pytest.raises(ParameterError, match="without time zone"):
+            project.new(usage="tls", issuer=2, common_name="x", **times)  # type: ignore[arg-type]
+
+
 def test_default_cas_and_cas_in_use_cannot_be_deleted() -> None:
     project = plant()
     with pytest.raises(ParameterError, match="cannot be deleted"):

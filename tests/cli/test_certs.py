@@ -13,7 +13,7 @@ import typer
 from typer.testing import CliRunner
 
 from ouc.certs import COLUMNS, Device, Project
-from ouc.cli import cert, device, project
+from ouc.cli import _projects, cert, device, project
 from ouc.cli._show import console
 from ouc.errors import CertificateError, OUCError, ParameterError
 from tests.certs.strategies import CHEAP, KeyPool, made, pem
@@ -109,6 +109,14 @@ def test_the_tables_have_tia_portals_columns(shell: Shell, monkeypatch: pytest.M
     assert [cell.strip() for cell in first.split("│")[1:3]] == ["1", "Siemens TIA Project(Plant)-1"]
     with pytest.raises(ParameterError, match="there is no tab 'cas'"):
         shell("cert", "list", shell.plant, "--tab", "cas")
+
+
+def test_a_long_list_is_written_in_plain_lines(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_projects, "DRAWN_ROWS", 3)
+    lines = shell("cert", "list", shell.plant).splitlines()
+    assert len(lines) == 5
+    assert lines[4].startswith("4   PLC-1/Communication-4")
+    assert lines[0].index("Issuer") == lines[4].index("Siemens TIA")
 
 
 def test_what_cannot_be_done_is_said_in_one_line(shell: Shell) -> None:
@@ -243,6 +251,23 @@ def test_check_and_backup_work_on_the_file(shell: Shell) -> None:
     assert len(shell.json("cert", "list", shell.folder / "copy.ouc")) == 4
     shell.plant.chmod(0o644)
     assert "mode 0644" in shell("project", "check", shell.plant, fails=True)
+
+
+def test_every_command_speaks_to_machines_too(shell: Shell) -> None:
+    plant, folder = shell.plant, shell.folder
+    secret = shell.secret("d.txt", "device")
+    assert shell.json("project", "new", folder / "n.ouc", "--mirror")["certificates"] == 0
+    assert [row["id"] for row in shell.json("device", "add", plant, "PLC-2", "--address", "192.168.0.2")] == [3, 5]
+    assert shell.json("cert", "assign", plant, 2, "PLC-2")["assigned_to"] == "PLC-2"
+    assert shell.json("cert", "unassign", plant, 2, "PLC-2")["unassigned_from"] == "PLC-2"
+    assert shell.json("cert", "delete", plant, 5) == {"id": 5, "common_name": "PLC-2/Communication-5"}
+    assert shell.json("cert", "export", plant, 4, "-o", folder / "4.der", "--private-key")["files"] == [
+        str(folder / "4.der"), str(folder / "4.key"),
+    ]  # fmt: skip
+    assert shell.json("cert", "csr", plant, "-o", folder / "r.pem", "--cn", "x")["files"] == [str(folder / "r.pem")]
+    target = folder / "p.ouc"
+    assert shell.json("device", "download", plant, "PLC-1", "-o", target, "--device-password-file", secret)["device"] == "PLC-1"
+    assert shell.json("project", "backup", plant, "-o", folder / "b.ouc") == {"file": str(folder / "b.ouc")}
 
 
 def test_a_device_is_changed(shell: Shell) -> None:

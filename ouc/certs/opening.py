@@ -1,0 +1,52 @@
+"""A device from wherever it is kept: a project file and a name, or a device file that was carried away."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..errors import ParameterError
+from .device import Device
+from .project import Project
+
+__all__ = ["open_device"]
+
+
+def _is_database(name: str) -> bool:
+    try:
+        with Path(name).open("rb") as file:
+            return file.read(15) == b"SQLite format 3"
+    except OSError as error:
+        raise ParameterError(error.strerror or "cannot be read", where=name) from error
+
+
+def open_device(
+    path: str | os.PathLike[str],
+    *,
+    device: str | None = None,
+    password: str | bytes | None = None,
+    user: str = "admin",
+) -> Device:
+    """Open a device from either kind of file; programs that take the one take the other.
+
+    Args:
+        path: A project file, or a device file.
+        device: Name of the device; may be left out where there is only one.
+        password: Of the user, or of the device file.
+        user: Who logs in to a project.
+
+    Raises:
+        ParameterError: No such file, neither kind of file, a wrong password, or no such device.
+    """
+    name = os.fspath(path)
+    if not _is_database(name):
+        found = Device.open(name, password=password)
+        if device not in (None, found.name):
+            raise ParameterError(f"holds the device {found.name!r}, not {device!r}", where=name)
+        return found
+    project = Project.open(name, password=password, user=user)
+    names = [one.name for one in project.devices]
+    if device is None and len(names) != 1:
+        project.close()
+        raise ParameterError("which device?", where=name, remedy=f"Name one of: {', '.join(names) or 'there is none yet'}")
+    return project.device(device or names[0])
