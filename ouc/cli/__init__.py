@@ -23,7 +23,9 @@ from ._show import complain, console
 __all__ = ["build", "main"]
 
 # Modules of this package that bring commands, in the order of `ouc --help`.
-COMMAND_MODULES: tuple[str, ...] = ("project", "device", "cert", "db", "lint", "partner", "status")
+COMMAND_MODULES: tuple[str, ...] = (
+    "probe", "serve", "send", "project", "device", "cert", "db", "lint", "partner", "status",
+)  # fmt: skip
 
 
 def build() -> typer.Typer:

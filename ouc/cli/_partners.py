@@ -18,8 +18,21 @@ from ..transport import IDENTITY, AddressMap, loopback
 from ._projects import PASSWORD, opened, password_from
 
 __all__ = [
-    "Cert", "Certificates", "ConnectTimeout", "CA", "DeviceName", "HandshakeTimeout", "Key", "Own", "PasswordFile",
-    "ProjectFile", "Target", "Trusted", "addresses", "certificates", "place",
+    "CA",
+    "Cert",
+    "Certificates",
+    "ConnectTimeout",
+    "DeviceName",
+    "HandshakeTimeout",
+    "Key",
+    "Own",
+    "PasswordFile",
+    "ProjectFile",
+    "Target",
+    "Trusted",
+    "addresses",
+    "certificates",
+    "place",
 ]  # fmt: skip
 
 ProjectFile = Annotated[Path | None, typer.Option("--project", metavar="FILE", help="The project, or a device file.")]
@@ -89,13 +102,16 @@ class Certificates:
     Attributes:
         device: Holds the certificates; None if no option named any.
         own: ID to show, 0 for none.
-        trust: ID to verify with; None if none was given.
+        trust: ID to verify with; None if no option named one.
+        from_project: They come from a project or a device file: an active end without --trust believes every CA on the
+            device, as reference 0 does.
         known: Certificates of the project that the device does not hold.
     """
 
     device: Device | None = None
     own: int = 0
     trust: int | None = None
+    from_project: bool = False
     known: dict[int, x509.Certificate] = attrs.field(factory=dict, repr=False)
 
     def shown(self, side: Side) -> OwnCertificate | None:
@@ -104,9 +120,21 @@ class Certificates:
 
     def believed(self, side: Side) -> Trust | None:
         """The trust in a role; None where no option named it."""
-        if self.device is None or self.trust is None:
+        reference = 0 if self.trust is None and self.from_project and side == "client" else self.trust
+        if self.device is None or reference is None:
             return None
-        return self.device.download().trust(self.trust, side=side)
+        return self.device.download().trust(reference, side=side)
+
+    @property
+    def address(self) -> IPv4Address | None:
+        """The device's first IPv4 address, None where it has none."""
+        held = self.device.addresses if self.device is not None else ()
+        return next((IPv4Address(one) for one in held if ":" not in one), None)
+
+    @property
+    def trusts(self) -> bool:
+        """There is something to verify a partner with."""
+        return self.trust is not None or self.from_project
 
 
 def certificates(
@@ -130,7 +158,7 @@ def certificates(
         if ca or cert is not None or key is not None:
             raise ParameterError("--project and --ca, --cert or --key exclude each other", remedy="Leave one of them out")
         held, known = _held(project, device, password_file)
-        return Certificates(device=held, own=own or 0, trust=reference, known=known)
+        return Certificates(device=held, own=own or 0, trust=reference, from_project=True, known=known)
     if device is not None or own or reference:
         raise ParameterError("--device, --own and --trust are IDs of a project", remedy="Give --project FILE as well")
     if not ca and cert is None and key is None:

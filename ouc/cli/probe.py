@@ -14,8 +14,21 @@ from ..errors import ParameterError
 from ..probe import Answer, Finding, Means, Observation
 from ..profiles import DEFAULT as PROFILE
 from ._partners import (
-    CA, Cert, Certificates, ConnectTimeout, DeviceName, HandshakeTimeout, Key, Own, PasswordFile, ProjectFile, Target,
-    Trusted, addresses, certificates, place,
+    CA,
+    Cert,
+    Certificates,
+    ConnectTimeout,
+    DeviceName,
+    HandshakeTimeout,
+    Key,
+    Own,
+    PasswordFile,
+    ProjectFile,
+    Target,
+    Trusted,
+    addresses,
+    certificates,
+    place,
 )  # fmt: skip
 from ._projects import note, say
 from ._show import print_json
@@ -45,7 +58,9 @@ def probe(
     check_address: Annotated[
         bool, typer.Option("--check-address/--no-check-address", help="A subjectAltName for another address is a fault.")
     ] = True,
-    survey: Annotated[bool, typer.Option("--survey", help="Ask more, one connection per question. Not in a running plant.")] = False,
+    survey: Annotated[
+        bool, typer.Option("--survey", help="Ask more, one connection per question. Not in a running plant.")
+    ] = False,
     pause: Annotated[float, typer.Option(metavar="S", min=0, help="Seconds between the questions of a survey.")] = 1.0,
     patience: Annotated[float, typer.Option(metavar="S", min=0, help="Seconds to wait for a PLC with --listen.")] = 300.0,
     connect_timeout: ConnectTimeout = PROFILE.connect_timeout,
@@ -65,7 +80,7 @@ def probe(
     )
     means = Means(
         known=found.known, addresses=addresses(), check_address=check_address, connect_timeout=connect_timeout,
-        handshake_timeout=handshake_timeout,
+        handshake_timeout=handshake_timeout, own_address=found.address,
     )  # fmt: skip
     answers: list[Answer] = []
     if partner is not None:

@@ -1,0 +1,146 @@
+"""Commands on the wire inside the test's process: partners in threads, lines in queues instead of a terminal."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache, partial
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import attrs
+import trio
+import typer
+from typer.testing import CliRunner
+
+from emulator import faults
+from ouc.cli import probe, send, serve
+
+from .commands import Ran
+
+# Seconds that nothing here needs; a test that waits for them has failed.
+LONG = 30.0
+
+
+def run(*arguments: object, data: bytes | None = None, env: dict[str, str] | None = None) -> Ran:
+    """Run `ouc probe`, `ouc send` or `ouc serve` as the command line would."""
+    app = typer.Typer()
+    for module in (probe, send, serve):
+        module.register(app)
+    result = CliRunner().invoke(app, [str(one) for one in arguments], input=data, env=env)
+    error = None if isinstance(result.exception, SystemExit) else result.exception
+    return Ran(result.exit_code, result.stdout, result.stderr, error)
+
+
+@attrs.frozen
+class Files:
+    """A healthy partner's files, and options that name them."""
+
+    ca: Path
+    crl: Path
+    cert: Path
+    key: Path
+
+    @property
+    def trusting(self) -> tuple[object, ...]:
+        return ("--ca", self.ca, "--ca", self.crl)
+
+    @property
+    def showing(self) -> tuple[object, ...]:
+        return ("--cert", self.cert, "--key", self.key)
+
+    @property
+    def mutual(self) -> tuple[object, ...]:
+        return (*self.trusting, *self.showing)
+
+
+@cache
+def planned(name: str, role: Any) -> faults.Plan:
+    """A fault for now: commands judge certificates by the host's clock."""
+    row = faults.Fault(name=name, role=role) if name == "none" else faults.fault(name, role)
+    return faults.plan(row, now=datetime.now(UTC))
+
+
+def files(plan: faults.Plan, folder: Path) -> Files:
+    """Write what the healthy partner of a faulty PLC holds."""
+    found = Files(*(folder / f"{name}.pem" for name in ("ca", "crl", "cert", "key")))
+    for path, data in zip(
+        (found.ca, found.crl, found.cert, found.key), (plan.root, plan.crl, plan.partner_cert, plan.partner_key), strict=True
+    ):
+        path.write_bytes(data)
+    return found
+
+
+@contextmanager
+def passive(plan: faults.Plan) -> Iterator[str]:
+    """A faulty PLC that listens, in a thread; gives HOST:PORT."""
+    ready: Queue[tuple[int, Callable[[], None]]] = Queue()
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            port = await nursery.start(faults.serve, plan)
+            token = trio.lowlevel.current_trio_token()
+            ready.put((port, lambda: trio.from_thread.run_sync(nursery.cancel_scope.cancel, trio_token=token)))
+
+    thread = threading.Thread(target=trio.run, args=(main,))
+    thread.start()
+    port, stop = ready.get(timeout=LONG)
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        stop()
+        thread.join(LONG)
+
+
+def active(plan: faults.Plan, port: int) -> threading.Thread:
+    """A faulty PLC that dials, in a thread."""
+    thread = threading.Thread(target=trio.run, args=(partial(faults.dial, plan), port))
+    thread.start()
+    return thread
+
+
+class Serving:
+    """`ouc serve` in a thread of its own; its lines come through a queue."""
+
+    def __init__(self, monkeypatch: Any, *arguments: object) -> None:
+        self.lines: Queue[str] = Queue()
+        self.ran: Ran | None = None
+        self._arguments = arguments
+        monkeypatch.setattr(serve, "say", self.lines.put)
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        app = typer.Typer()
+        serve.register(app)
+        app.command("other")(lambda: None)
+        command = typer.main.get_command(app)
+        error: BaseException | None = None
+        try:
+            command.main(["serve", *map(str, self._arguments)], standalone_mode=False)
+        except Exception as caught:
+            error = caught
+        self.ran = Ran(1 if error else 0, "", "", error)
+
+    def __enter__(self) -> Serving:
+        self._thread.start()
+        first = self.lines.get(timeout=LONG)
+        assert first.startswith("listening 127.0.0.1:")
+        self.where = first.removeprefix("listening ")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join(LONG)
+        assert not self._thread.is_alive()
+
+    def rest(self) -> list[str]:
+        """All further lines, once the command has ended."""
+        self._thread.join(LONG)
+        return [self.lines.get_nowait() for _ in range(self.lines.qsize())]
+
+    def events(self) -> list[dict[str, Any]]:
+        """The same of --json."""
+        return [json.loads(one) for one in self.rest()]
