@@ -16,6 +16,7 @@ import trio
 from ouc import profiles
 from ouc.certs import Device
 from ouc.connection import LinkEvent
+from ouc.errors import OUCError
 from ouc.s7 import DataBlock
 from ouc.station import Happening, Station
 from ouc.transport import AddressMap, Background, Direction, loopback, policy_of
@@ -120,6 +121,19 @@ class PLC:
             if until():
                 return
             await trio.lowlevel.checkpoint()
+
+    async def wait_listening(self) -> None:
+        """Wait until the passive ends of the program wait for their partners. Time limits belong to the caller.
+
+        Raises:
+            OUCError: A port could not be opened, or a block refused its description.
+        """
+        await self.wait_scan(lambda: bool(self.cpu.port.links))
+        # A port that is taken is told by a task; after one more scan it has run.
+        await self.wait_scan()
+        for link in self.cpu.port.links:
+            if link.failure is not None:
+                raise OUCError.of(link.failure)
 
     async def _cycle(self) -> None:
         while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from ipaddress import IPv4Address, IPv4Network
@@ -62,6 +63,25 @@ def test_the_first_connection_of_the_tutorial(tmp_path: Path) -> None:
             assert plc_1.stdout.readline() == "PLC-1 waits on 127.0.0.1:2000\n"
             assert "TLS 1.3" in run("first_connection.py", tmp_path)
             assert plc_1.stdout.readline() == "Received_Data: Var1 = True, Var2 = 'Hello World!'\n"
+            # A second PLC-1 finds the port taken, says so, and leaves the first one's files alone.
+            before = (tmp_path / "ca.pem").read_bytes()
+            second = subprocess.run(
+                command,
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+                encoding="utf-8",
+                timeout=60,
+                check=False,
+                env=ENVIRONMENT,
+            )
+            assert (second.returncode, second.stdout) == (1, "")
+            assert "16#80A1" in second.stderr
+            assert "Traceback" not in second.stderr
+            assert (tmp_path / "ca.pem").read_bytes() == before
+            if os.name != "nt":
+                plc_1.send_signal(signal.SIGINT)
+                assert plc_1.stdout.readline() == "PLC-1 is off\n"
         finally:
             plc_1.terminate()
 

@@ -21,7 +21,7 @@ async def main() -> None:
     plc_1 = PLC("PLC-1", program, device=project.device("PLC-1"), data_blocks={"Received_Data": received})
     async with plc_1:
         plc_1.run()
-        await plc_1.wait_scan(lambda: "16#7002" in program.history)
+        await plc_1.wait_listening()
 
         async with ouc.Station(project.device("PLC-2"), addresses=ouc.loopback()) as station:
             async with station.connect(connect) as connection:

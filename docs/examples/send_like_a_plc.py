@@ -18,7 +18,7 @@ async def main() -> None:
 
     async with plc_1, ouc.Station(project.device("PLC-2"), addresses=ouc.loopback()) as station:
         plc_1.run()
-        await plc_1.wait_scan(lambda: "16#7002" in program.history)
+        await plc_1.wait_listening()
         tsend_c = ouc.TSEND_C(station)
         sent = 0
         while sent < 3:

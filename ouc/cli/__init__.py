@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from importlib.metadata import version as installed
+from typing import Annotated
 
 import typer
 
@@ -26,6 +27,32 @@ __all__ = ["build", "main"]
 COMMAND_MODULES: tuple[str, ...] = (
     "probe", "serve", "send", "project", "device", "cert", "db", "lint", "partner", "status",
 )  # fmt: skip
+
+
+def version() -> None:
+    """Which ouc, which Python, and which OpenSSL speaks TLS."""
+    from OpenSSL import SSL
+
+    console.print(f"ouc {installed('ouc')}")
+    console.print(f"Python {platform.python_version()} on {platform.system()}")
+    for package in ("pyopenssl", "cryptography", "trio"):
+        console.print(f"{package} {installed(package)}")
+    console.print(SSL.SSLeay_version(SSL.SSLEAY_VERSION).decode())
+
+
+def _show_version(wanted: bool) -> None:  # noqa: FBT001 - how typer calls it
+    if wanted:
+        version()
+        raise typer.Exit
+
+
+_Version = Annotated[
+    bool, typer.Option("--version", callback=_show_version, is_eager=True, help="The same as `ouc version`.")
+]
+
+
+def _common(*, _show: _Version = False) -> None:
+    """Secure Open User Communication with Siemens S7 controllers."""
 
 
 def build() -> typer.Typer:
@@ -43,21 +70,8 @@ def build() -> typer.Typer:
     for point in entry_points(group="ouc.commands"):
         app.command(point.name)(_load(point))
 
-    @app.callback()
-    def common() -> None:
-        """Secure Open User Communication with Siemens S7 controllers."""
-
-    @app.command()
-    def version() -> None:
-        """Which ouc, which Python, and which OpenSSL speaks TLS."""
-        from OpenSSL import SSL
-
-        console.print(f"ouc {installed('ouc')}")
-        console.print(f"Python {platform.python_version()} on {platform.system()}")
-        for package in ("pyopenssl", "cryptography", "trio"):
-            console.print(f"{package} {installed(package)}")
-        console.print(SSL.SSLeay_version(SSL.SSLEAY_VERSION).decode())
-
+    app.callback()(_common)
+    app.command()(version)
     return app
 
 
@@ -107,5 +121,12 @@ def main() -> None:
         complain(f"{error.filename or 'ouc'}: {error.strerror or error}")
         raise SystemExit(1) from None
     except KeyboardInterrupt:
+        complain("interrupted")
+        raise SystemExit(130) from None
+    except BaseExceptionGroup as group:
+        # Ctrl-C may reach any of trio's tasks; what comes out is then a group of it.
+        _, rest = group.split(KeyboardInterrupt)
+        if rest is not None:
+            raise
         complain("interrupted")
         raise SystemExit(130) from None

@@ -120,3 +120,32 @@ def test_another_package_called_emulator_in_front_of_ours_is_told_in_one_line(tm
     line = one_line(ouc("demo", cwd=tmp_path, command=command))
     assert "another package called 'emulator'" in line
     assert ouc("version", cwd=tmp_path, command=command).returncode == 0
+
+
+@pytest.mark.parametrize(
+    "raised", [KeyboardInterrupt(), BaseExceptionGroup("", [KeyboardInterrupt()])], ids=["plain", "in a group"]
+)
+def test_Ctrl_C_is_one_word_and_exit_status_130(
+    raised: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import ouc.cli
+
+    def stop() -> None:
+        raise raised
+
+    monkeypatch.setattr(ouc.cli, "build", lambda: stop)
+    with pytest.raises(SystemExit) as caught:
+        ouc.cli.main()
+    assert caught.value.code == 130
+    assert capsys.readouterr().err == "error: interrupted\n"
+
+
+def test_a_group_that_holds_more_than_Ctrl_C_is_a_bug_and_shown_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ouc.cli
+
+    def stop() -> None:
+        raise BaseExceptionGroup("", [KeyboardInterrupt(), ValueError("a bug")])
+
+    monkeypatch.setattr(ouc.cli, "build", lambda: stop)
+    with pytest.raises(BaseExceptionGroup):
+        ouc.cli.main()
