@@ -53,7 +53,7 @@ class Wish:
         usage: Name of a template.
         issuer: ID of a CA with its key in the project, `"self"`, or None for the template's default CA.
         device: Device that gets it as its own, empty for none.
-        common_name: 1 to 64 characters.
+        common_name: 1 to 64 bytes in UTF-8.
         san: Entries as `ouc.certs.names.parse_san` reads them.
         key: Key kind.
         hash: Hash of the signature.
@@ -96,7 +96,7 @@ def default_ca(draft: Draft, name: str) -> Entry:
     # The three need different subjects: chains are built by name.
     title = "Siemens TIA Project({})-{}"
     room = 64 - len(title.format("", number))
-    who = subject(title.format(draft.before.name[:room], number))
+    who = subject(title.format(draft.before.name.encode()[:room].decode(errors="ignore"), number))
     key = draft.make_key(row.key)
     order = Order(
         subject=who, template=TEMPLATES["ca"], not_before=draft.now, hash=row.hash,

@@ -16,6 +16,7 @@ import sqlite3
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from operator import eq, is_
 from pathlib import Path
 from typing import Final
@@ -107,17 +108,21 @@ def _read(connection: sqlite3.Connection, path: str) -> State:
         retired=frozenset(row[0] for row in connection.execute("SELECT id FROM retired")),
         fingerprints={entry.facts.fingerprint: number for number, entry in entries.items()},
     )  # fmt: skip
-    if not _holds_together(state):
-        raise ParameterError("is damaged: it refers to certificates that are not in it", where=path,
-                             remedy="Restore it from a backup")  # fmt: skip
+    wrong = _inconsistent(state)
+    if wrong:
+        raise ParameterError(f"is damaged: {wrong}", where=path, remedy="Restore it from a backup")
     return state
 
 
-def _holds_together(state: State) -> bool:
-    """Every ID that a row names is there; what was written by this program always is."""
+def _inconsistent(state: State) -> str:
+    """What a file that this program wrote never shows; empty for nothing."""
+    for entry in state.entries.values():
+        if sha256(entry.der).hexdigest() != entry.facts.fingerprint:
+            return f"certificate {entry.id} is not what it was"
     issuers = {entry.issuer_id for entry in state.entries.values()} - {None}
     tables = {number for device in state.devices.values() for number in (*device.own, *device.partners)}
-    return (issuers | tables | set(state.crls)) <= set(state.entries)
+    missing = (issuers | tables | set(state.crls)) - set(state.entries)
+    return f"it refers to certificate {min(missing, key=str)}, which is not in it" if missing else ""
 
 
 def _protection(word: str) -> Protection:
@@ -365,6 +370,8 @@ def _migrate(connection: sqlite3.Connection, path: str) -> None:
             f"was written by a newer version (schema {version}, known up to {len(MIGRATIONS)})", where=path,
             remedy="Update ouc",
         )  # fmt: skip
+    if version < 0:
+        raise ParameterError("is damaged", where=path, remedy="Restore it from a backup")
     for number in range(version, len(MIGRATIONS)):
         connection.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[number]}; PRAGMA user_version = {number + 1}; COMMIT;")
 

@@ -10,6 +10,7 @@ import base64
 import binascii
 import os
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -22,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from ..errors import OUCError, ParameterError
 from .entry import MAX_CERTIFICATE, certificate_of
+from .extensions import UNREADABLE
 from .keys import PrivateKey, checked, same_public_key
 
 __all__ = ["Material", "Source", "read", "read_bytes"]
@@ -230,8 +232,11 @@ def _archive(found: Material, data: bytes, password: bytes | None, where: str) -
     attempts: Sequence[bytes | None] = (None, b"") if password is None else (password,)
     for attempt in attempts:
         try:
-            archive = pkcs12.load_pkcs12(data, attempt)
-        except (ValueError, UnsupportedAlgorithm):
+            with warnings.catch_warnings():
+                # Archives of older tools are BER; cryptography reads them and says that it may stop to.
+                warnings.simplefilter("ignore", UserWarning)
+                archive = pkcs12.load_pkcs12(data, attempt)
+        except UNREADABLE:
             continue
         if archive.key is not None:
             found.key = checked(archive.key)

@@ -32,8 +32,8 @@ def subject(common_name: str, *, organization: str = "", country: str = "") -> x
     """A distinguished name from what TIA Portal's dialog asks for.
 
     Args:
-        common_name: 1 to 64 characters without control characters.
-        organization: Up to 64 characters, empty for none.
+        common_name: 1 to 64 bytes in UTF-8, without control characters.
+        organization: Up to 64 bytes in UTF-8, empty for none.
         country: Two letters, empty for none.
 
     Raises:
@@ -56,12 +56,11 @@ def subject(common_name: str, *, organization: str = "", country: str = "") -> x
 
 
 def _check_text(text: str, what: str, *, at_least: int) -> None:
-    if not at_least <= len(text) <= _NAME_LIMIT:
-        raise ParameterError(
-            f"the {what} has {len(text)} characters; {at_least} to {_NAME_LIMIT} are allowed", where=what
-        )
     if not text.isprintable():
         raise ParameterError(f"the {what} {text!r} holds a control character", where=what)
+    size = len(text.encode())
+    if not at_least <= size <= _NAME_LIMIT:
+        raise ParameterError(f"the {what} has {size} bytes in UTF-8; {at_least} to {_NAME_LIMIT} are allowed", where=what)
 
 
 def common_name(name: x509.Name) -> str:

@@ -129,8 +129,15 @@ def _signed(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bo
 
 
 def crl_of(der: bytes) -> x509.CertificateRevocationList:
-    """Parse a stored list."""
-    return x509.load_der_x509_crl(der)
+    """Parse a stored list.
+
+    Raises:
+        ParameterError: It is damaged.
+    """
+    try:
+        return x509.load_der_x509_crl(der)
+    except ValueError as error:
+        raise ParameterError(f"a stored revocation list is damaged: {error}") from error
 
 
 def crl_number(crl: x509.CertificateRevocationList) -> int:

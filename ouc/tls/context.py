@@ -15,7 +15,9 @@ from cryptography import x509
 from OpenSSL import SSL, crypto
 
 from .. import certs
+from ..certs.extensions import UNREADABLE
 from ..errors import CertificateError, Failure, LocalProtocolError
+from ..status import Status
 from . import _openssl
 from .credentials import Credentials
 from .policy import Policy
@@ -120,9 +122,13 @@ def _trust(context: SSL.Context, trust: certs.Trust | None, *, server_side: bool
             if not session.observed.verify_result:
                 session.observed.verify_result, session.observed.verify_depth = error, at
             return False
-        session.chain[at] = certificate.to_cryptography()
-        if at == 0:
-            session.observed.verdict = _second_opinion(session, trust)
+        try:
+            session.chain[at] = certificate.to_cryptography()
+        except UNREADABLE as problem:
+            session.observed.verdict = Failure(f"a certificate of the partner cannot be read: {problem}", Status(0x80E2))
+        else:
+            if at == 0:
+                session.observed.verdict = _second_opinion(session, trust)
         return session.observed.verdict is None
 
     mode = SSL.VERIFY_PEER | (SSL.VERIFY_FAIL_IF_NO_PEER_CERT if server_side else 0)

@@ -11,7 +11,7 @@ from ouc.certs.constraints import violates
 from ouc.certs.names import dns_matches, parse_san, san_text, subject
 from ouc.errors import ParameterError
 
-from .strategies import made
+from .strategies import made, make_project
 
 LABELS = st.from_regex(r"\A[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?\Z")
 HOSTS = st.lists(LABELS, min_size=2, max_size=4).map(".".join)
@@ -52,6 +52,11 @@ def test_an_entry_without_prefix_is_what_it_looks_like(text: str, kind: type[x50
 def test_what_is_no_entry_is_refused(text: str) -> None:
     with pytest.raises(ParameterError):
         parse_san([text])
+
+
+@pytest.mark.parametrize("name", ["x" * 64, "ä" * 32, "🏭" * 16])
+def test_a_long_project_name_is_cut_to_what_a_subject_holds(name: str) -> None:
+    assert all(len(entry.common_name.encode()) <= 64 for entry in make_project(name).entries())
 
 
 def test_more_than_64_entries_are_refused() -> None:

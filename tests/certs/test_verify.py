@@ -156,6 +156,7 @@ def _der() -> bytes:
     return GOOD.certificate.public_bytes(Encoding.DER)
 
 
+@pytest.mark.filterwarnings("ignore:Parsed a serial number")
 @given(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=8))
 def test_a_certificate_with_changed_bytes_is_never_accepted(changes: list[tuple[int, int]]) -> None:
     der = bytearray(_der())
@@ -163,7 +164,7 @@ def test_a_certificate_with_changed_bytes_is_never_accepted(changes: list[tuple[
         der[place % len(der)] = value
     try:
         certificate = x509.load_der_x509_certificate(bytes(der))
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         return
     verdict = verify([certificate], purpose="server", trust=trust_in(ROOT), now=NOW)
     # ECDSA: the same signature has more than one encoding only if DER is broken, which the parser refuses.

@@ -274,3 +274,16 @@ def test_HandshakeCompleted_comes_once() -> None:
     joined = pair().talk()
     for name in ("client", "server"):
         assert joined.events[name].count(HandshakeCompleted()) == 1
+
+
+def test_a_certificate_that_cannot_be_read_is_80E2_and_not_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    from OpenSSL import crypto
+
+    def unreadable(_: crypto.X509) -> None:
+        raise ValueError("a version that does not exist")
+
+    monkeypatch.setattr(crypto.X509, "to_cryptography", unreadable)
+    joined = pair().talk()
+    assert joined.client_error is not None
+    assert joined.client_error.status == 0x80E2
+    assert "cannot be read" in str(joined.client_error)
