@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 from datetime import UTC, datetime
@@ -39,11 +40,22 @@ def plant() -> Project:
     return make_project(datetime.now(UTC))
 
 
+# Below the ports that systems give to outgoing connections: one of those could take a free port away again.
+_PORTS = itertools.cycle(range(15_000, 32_000))
+for _ in range(os.getpid() * 97 % 17_000):
+    next(_PORTS)
+
+
 def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """A port that nobody listens on now, another one at each call; processes begin at different places."""
+    for port in _PORTS:
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no port is free")
 
 
 def server_description(port: int, **members: Any) -> Any:
