@@ -30,9 +30,16 @@ def median(call: Callable[[], object], number: int, repeat: int = 11) -> float:
     return statistics.median(timeit.repeat(call, number=number, repeat=repeat)) / number
 
 
-def statement(code: str, names: dict[str, object], number: int = 200_000, repeat: int = 11) -> float:
-    """Seconds for one execution of a statement."""
-    return statistics.median(timeit.repeat(code, globals=names, number=number, repeat=repeat)) / number
+def beside(
+    code: str, yardstick: str, names: dict[str, object], number: int = 50_000, rounds: int = 25
+) -> tuple[float, float]:
+    """Seconds for one execution of a statement, and how many times the yardstick that is.
+
+    The two are timed in turn and compared within a round: the speed of a shared machine drifts, the ratio does not.
+    """
+    timers = [timeit.Timer(text, globals=names) for text in (code, yardstick)]
+    times = [[timer.timeit(number) / number for timer in timers] for _ in range(rounds)]
+    return statistics.median(pair[0] for pair in times), statistics.median(pair[0] / pair[1] for pair in times)
 
 
 def main() -> int:
@@ -44,7 +51,9 @@ def main() -> int:
         scale, unit = (1e9, "ns") if seconds < 1e-6 else (1e6, "µs") if seconds < 1e-3 else (1e3, "ms")
         kept = seconds <= limit
         failed += not kept
-        print(f"{what:52} {seconds * scale:9.1f} {unit}   limit {limit * scale:9.1f} {unit}   {'kept' if kept else 'BROKEN'}")
+        print(
+            f"{what:52} {seconds * scale:9.1f} {unit}   limit {limit * scale:9.1f} {unit}   {'kept' if kept else 'BROKEN'}"
+        )
 
     db = DataBlock({f"m{n}": MIXED[n % len(MIXED)] for n in range(1000)})
     offset = next(slot.offset for slot in db.layout if slot.name == "m2")
@@ -57,11 +66,12 @@ def main() -> int:
         struct.pack_into(">h", image, offset, value)
 
     names: dict[str, object] = {"db": db, "unpack": unpack, "pack": pack, "image": db.image}
-    reading, writing = statement("unpack(image)", names), statement("pack(image, 5)", names)
-    report("struct.unpack_from behind a function call", reading, reading)
-    report("read one Int by name", statement('db["m2"]', names), 3 * reading)
-    report("struct.pack_into behind a function call", writing, writing)
-    report("write one Int by name", statement('db["m2"] = 5', names), 3 * writing)
+    for what, code, yardstick in (
+        ("read one Int by name", 'db["m2"]', "unpack(image)"),
+        ("write one Int by name", 'db["m2"] = 5', "pack(image, 5)"),
+    ):
+        seconds, ratio = beside(code, yardstick, names)
+        report(f"{what} ({ratio:.2f} x struct)", seconds, seconds * 3 / ratio)
     report("1,000 mixed members into a dict", median(db.to_dict, 10), 5e-3)
 
     members = "".join(f"      member_{n} : {MIXED[n % len(MIXED)]};   // comment {n}\n" for n in range(2000))
