@@ -77,10 +77,12 @@ class _Unverified(Opener):
 
     shows: OwnCertificate | None
 
-    def _credentials(self, end: Endpoint) -> Credentials | None:
+    def credentials(self, end: Endpoint) -> Credentials | None:
+        """Our own certificate, and no trust."""
         return Credentials(own=self.shows) if end.secure else None
 
-    def _context(self, end: Endpoint) -> TLSContext:
+    def context(self, end: Endpoint) -> TLSContext:
+        """A context that verifies nobody."""
         return TLSContext.build(self.policy, Credentials(own=self.shows), server_side=not end.active)
 
 

@@ -72,7 +72,7 @@ class Opener:
         Raises:
             OUCError: What a block would show, with its remedy.
         """
-        self._credentials(end)  # a wrong reference is told before a packet leaves
+        self.credentials(end)  # a wrong reference is told before a packet leaves
         where = f"{end.remote_address or end.remote_name}:{end.remote_port}"
         try:
             with trio.fail_after(self.profile.connect_timeout):
@@ -134,7 +134,7 @@ class Opener:
         try:
             stream = TLSStream(
                 tcp,
-                TLSEngine(self._context(end), expect=expect, clock=self.clock),
+                TLSEngine(self.context(end), expect=expect, clock=self.clock),
                 late_tickets=self.policy.tickets == "late",
             )
             with trio.fail_after(self.profile.handshake_timeout):
@@ -238,18 +238,26 @@ class Opener:
             )
         return self.device.download()
 
-    def _context(self, end: Endpoint) -> TLSContext:
+    def context(self, end: Endpoint) -> TLSContext:
         """The context for the certificates of this very moment.
 
         One snapshot answers both questions. Certificates resolved earlier, before dialling say, would enter the cache of
         a generation that has already renewed them.
+
+        Raises:
+            CertificateError: A reference does not do what its role needs, or the own certificate cannot be used.
         """
         store = self.store()
         if self._contexts is None or self._contexts[0] != store.generation:
             self._contexts = (store.generation, Contexts(key_log=self.key_log))
         return self._contexts[1].get(self.policy, _resolve(store, end), server_side=not end.active)
 
-    def _credentials(self, end: Endpoint) -> Credentials | None:
+    def credentials(self, end: Endpoint) -> Credentials | None:
+        """What the references of a description mean on this device now, None on a plain connection.
+
+        Raises:
+            CertificateError: A reference does not do what its role needs.
+        """
         return _resolve(self.store(), end) if end.secure else None
 
 
