@@ -69,7 +69,7 @@ class Station(station.Station):
                         try:
                             wire = await self.opener.open_passive(end, tcp)
                         except OUCError as error:
-                            self._tell(link, LinkEvent.REFUSED, failure=error.failure, partner=error.failure.where)
+                            self.tell(link, LinkEvent.REFUSED, failure=error.failure, partner=error.failure.where)
                             return
                         found.append(wire)
                         nursery.cancel_scope.cancel()

@@ -225,6 +225,10 @@ class _Compact:
         E.RECEIVED: lambda block: block._try_receive(),
     }
 
+    def _longest(self) -> int:
+        assert self._link is not None  # noqa: S101 - jobs begin only on a connection
+        return self._port.max_length(self._link)
+
     def _is_lost(self) -> bool:
         link = self._link
         return link is None or not link.established or link.epoch != self._epoch
@@ -341,7 +345,7 @@ class TSEND_C(_Compact):
         if self._requested and self.state is State.READY:
             try:
                 self._area = area(DATA)
-                self._length = job_length(LEN, self._area, maximum=self._port.max_length)
+                self._length = job_length(LEN, self._area, maximum=self._longest())
             except ParameterError as error:
                 self._requested = False
                 return SendOutputs(*self._failed(error.failure, 0x8085))
@@ -391,7 +395,7 @@ class TRCV_C(_Compact):
         if EN_R and self.state in (State.READY, State.RECEIVING):
             try:
                 self._area = area(DATA)
-                self._length = job_length(LEN, self._area, maximum=self._port.max_length)
+                self._length = job_length(LEN, self._area, maximum=self._longest())
                 self._area.writable(self._length)
             except ParameterError as error:
                 return ReceiveOutputs(*self._failed(error.failure, 0x8085), RCVD_LEN=0)

@@ -220,7 +220,7 @@ class TSEND(_EdgeBlock):
         if link.endpoint.protocol == "UDP":
             raise ParameterError("TSEND does not send over UDP", status=0x80B3, where="ID", remedy="Use TUSEND")
         source = area(data)
-        job = self._port.send(link, source.readable(job_length(length, source, maximum=self._port.max_length)))
+        job = self._port.send(link, source.readable(job_length(length, source, maximum=self._port.max_length(link))))
         if job.failure is not None:
             raise OUCError.of(job.failure)
         return _Job(lambda: _progress(job))
@@ -356,7 +356,7 @@ class TRCV:
         if target is not data:
             raise ParameterError("DATA was changed during the job", status=0x80B1, where="DATA")
         wanted = area(data)
-        size = job_length(length, wanted, maximum=self._port.max_length)
+        size = job_length(length, wanted, maximum=self._port.max_length(link))
         if size != started:
             raise ParameterError("LEN was changed during the job", status=0x8085, where="LEN")
         taken = self._port.receive(link, wanted.writable(size), delivery)
@@ -376,7 +376,7 @@ class TRCV:
         # What a partner sent before it left can still be had; without that, no connection is no receiving.
         if link is None or not (link.established or len(link.inbox)):
             raise ParameterError(f"connection {number} is not established", status=0x80A1, where="ID")
-        return link, link.epoch, job_length(length, area(data), maximum=self._port.max_length), data
+        return link, link.epoch, job_length(length, area(data), maximum=self._port.max_length(link)), data
 
 
 def _received(status: int) -> TRCVOutputs:

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .link import Effect, LinkEvent, LinkState
-from .port import Link, Port, SendJob, Shell
+from .port import Link, Port, SendJob, Settings, Shell
 
-__all__ = ["Effect", "Link", "LinkEvent", "LinkState", "Port", "SendJob", "Shell"]
+__all__ = ["Effect", "Link", "LinkEvent", "LinkState", "Port", "SendJob", "Settings", "Shell"]

@@ -10,17 +10,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from ipaddress import IPv4Address
 from typing import Any, Final, Protocol
 
 import attrs
 
 from ..errors import Failure, ParameterError
-from ..params import Endpoint, Finding, endpoint
+from ..params import Endpoint, Finding, endpoint, view
+from ..profiles import DEFAULT, Profile
 from ..status import Status
-from ..wire import Delivery, Inbox
+from ..wire import Delivery, Inbox, MessageInbox
 from .link import Effect, LinkEvent, LinkState, step
 
-__all__ = ["Link", "Port", "SendJob", "Shell"]
+__all__ = ["Link", "Port", "SendJob", "Settings", "Shell"]
 
 _log = logging.getLogger("ouc.connection")
 
@@ -45,13 +47,28 @@ class SendJob:
 
     Attributes:
         data: What goes out, as it was when the job began.
+        to: Where to, for datagrams: address or name, and port; None on a connection that has one partner.
         done: TCP has taken all of it. No proof that the partner has read it (ouc-blocks.md 2.3).
         failure: Why it will never be done, None while it may.
     """
 
     data: bytes
+    to: tuple[IPv4Address | str, int] | None = None
     done: bool = False
     failure: Failure | None = None
+
+
+@attrs.define
+class Settings:
+    """Properties of a connection that TCONSettings reads and writes (ouc-blocks.md 1.10, 2.8); None: never written.
+
+    Attributes:
+        graceful_shutdown: TDISCON ends TCP with FIN, and what was handed over is delivered; otherwise with RST.
+        multicast_ttl: Routers that a multicast datagram may pass, 1 to 255.
+    """
+
+    graceful_shutdown: bool | None = None
+    multicast_ttl: int | None = None
 
 
 @attrs.define(eq=False)
@@ -70,11 +87,13 @@ class Link:
         trials, successes: As T_DIAG counts them (ouc-blocks.md 1.11).
         sent, received: Bytes of user data.
         last_refusal, last_loss: T_DIAG's reason and the time, of the last failed attempt and the last disconnection.
+        settings: What TCONSettings has set.
+        watchers: Called after anything about the connection has changed, for programs that wait instead of scanning.
     """
 
     description: Any
     endpoint: Endpoint
-    inbox: Inbox
+    inbox: Inbox | MessageInbox
     direct: bool = False
     state: LinkState = LinkState.ABSENT
     epoch: int = 0
@@ -86,10 +105,17 @@ class Link:
     received: int = 0
     last_refusal: tuple[int, datetime] | None = None
     last_loss: tuple[int, datetime] | None = None
+    settings: Settings = attrs.field(factory=Settings)
+    watchers: list[Callable[[], None]] = attrs.field(factory=list)
+
+    def stir(self) -> None:
+        """Tell the watchers."""
+        for watcher in self.watchers:
+            watcher()
 
     @property
     def connection_id(self) -> int:
-        """The connection ID, 1 to 4095."""
+        """The connection ID, 1 to 4095, or one that TCONSettings gave out."""
         return self.endpoint.connection_id
 
     @property
@@ -117,9 +143,7 @@ class Port:
     Args:
         shell: The communication side.
         check: Tells what is wrong with a description on this station; errors keep it from being used.
-        resources: Connections at most (8087 beyond).
-        receive_buffer: Bytes buffered per connection while no receive job waits.
-        max_length: Bytes that one job moves at most (8085 beyond).
+        profile: Resources (8087 beyond), receive buffer, longest jobs (8085 beyond), and the options of the blocks.
         clock: Time stamps for T_DIAG (aware); the host's by default.
     """
 
@@ -128,18 +152,15 @@ class Port:
         shell: Shell,
         *,
         check: Callable[[Any], Sequence[Finding]],
-        resources: int,
-        receive_buffer: int,
-        max_length: int = 65_536,
+        profile: Profile = DEFAULT,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
-        self.max_length = max_length
+        self.profile = profile
         self._clock = clock or _utc_now
         self._shell = shell
         self._check = check
-        self._resources = resources
-        self._receive_buffer = receive_buffer
         self._links: dict[int, Link] = {}
+        self._reserved: dict[int, Settings] = {}
 
     @property
     def port(self) -> Port:
@@ -154,6 +175,10 @@ class Port:
     def find(self, connection_id: int) -> Link | None:
         """The connection with this ID, None if the table has none."""
         return self._links.get(connection_id)
+
+    def max_length(self, link: Link) -> int:
+        """Bytes that one job moves at most over this connection."""
+        return self.profile.max_len_udp if link.endpoint.protocol == "UDP" else self.profile.max_len
 
     # -- the program's side ------------------------------------------------------------------------------------
 
@@ -173,7 +198,9 @@ class Port:
                 80C8), the local port is taken (80A1), or no resource is left (8087).
         """
         for finding in self._check(description):
-            if finding.is_error:
+            # The one rule that a number from TCONSettings breaks on purpose: it lies outside 1 to 4095.
+            reserved = finding.status == 0x8086 and view(description).connection_id in self._reserved
+            if finding.is_error and not reserved:
                 raise ParameterError(
                     finding.message, status=finding.status, where=finding.member, remedy=finding.remedy
                 )
@@ -189,19 +216,26 @@ class Port:
         if known is not None:
             self._refuse_or_join(known, description, join=join)
             return known
-        if len(self._links) >= self._resources:
+        if len(self._links) >= self.profile.connections:
             raise ParameterError(
-                f"all {self._resources} connections are in use",
+                f"all {self.profile.connections} connections are in use",
                 status=0x8087,
                 remedy="Terminate one that is not needed",
             )
-        if not wanted.active and any(self._same_port(link.endpoint, wanted) for link in self._links.values()):
-            raise ParameterError(
-                f"local port {wanted.local_port} is used by another connection",
-                status=0x80A1,
-                remedy="Choose another LocalPort",
+        if not wanted.active and any(_collide(link.endpoint, wanted) for link in self._links.values()):
+            what = (
+                f"local selector {wanted.local_selector.hex(' ')}"
+                if wanted.protocol == "ISO-on-TCP"
+                else f"local port {wanted.local_port}"
             )
-        link = Link(description, wanted, Inbox(self._receive_buffer), direct=direct)
+            raise ParameterError(
+                f"{what} is used by another connection",
+                status=0x80A1,
+                remedy="Choose another LocalPort, or another local T-selector",
+            )
+        settings = self._reserved.get(wanted.connection_id, Settings())
+        _fit(settings, wanted)
+        link = Link(description, wanted, self._inbox(wanted), direct=direct, settings=settings)
         self._links[wanted.connection_id] = link
         try:
             self._advance(link, LinkEvent.ESTABLISH)
@@ -210,9 +244,13 @@ class Port:
             raise
         return link
 
-    @staticmethod
-    def _same_port(one: Endpoint, other: Endpoint) -> bool:
-        return not one.active and one.local_port == other.local_port and one.protocol == other.protocol
+    def _inbox(self, end: Endpoint) -> Inbox | MessageInbox:
+        profile = self.profile
+        if end.protocol == "ISO-on-TCP":
+            return MessageInbox(profile.receive_buffer, too_small=profile.iso_too_small)
+        if end.protocol == "UDP":
+            return MessageInbox(profile.receive_buffer, too_small=profile.udp_too_small)
+        return Inbox(profile.receive_buffer)
 
     @staticmethod
     def _refuse_or_join(known: Link, description: Any, *, join: bool) -> None:
@@ -244,17 +282,45 @@ class Port:
         self._advance(link, LinkEvent.RESET)
 
     def terminate_all(self) -> None:
-        """What the change to STOP does to programmed connections."""
+        """What the change to STOP does to programmed connections: always RST, and reserved IDs are free again."""
+        self._reserved.clear()
         for link in self.links:
+            link.settings.graceful_shutdown = False
             self.terminate(link)
 
-    def send(self, link: Link, data: bytes) -> SendJob:
+    def reserve(self) -> int:
+        """Give out a connection ID for TCONSettings; the range is ours, no source gives it.
+
+        Raises:
+            ParameterError: None is left (16#8087).
+        """
+        number = next((one for one in _RESERVABLE if one not in self._reserved and one not in self._links), None)
+        if number is None or len(self._reserved) >= self.profile.connections:
+            raise ParameterError("no connection ID is left to reserve", status=0x8087, remedy="Release one with TDISCON")
+        self._reserved[number] = Settings()
+        return number
+
+    def settings(self, connection_id: int) -> Settings | None:
+        """Properties of a connection, or of an ID that is only reserved; None if there is neither."""
+        link = self._links.get(connection_id)
+        return self._reserved.get(connection_id) if link is None else link.settings
+
+    def release(self, connection_id: int) -> None:
+        """Take back a reserved ID that no connection uses."""
+        self._reserved.pop(connection_id, None)
+
+    def send(self, link: Link, data: bytes, *, to: tuple[IPv4Address | str, int] | None = None) -> SendJob:
         """Hand over bytes; look at the job later.
+
+        Args:
+            link: The connection.
+            data: At least one byte.
+            to: Where to; for datagrams only.
 
         Returns:
             A job that has failed already (80A1) where the connection is not established.
         """
-        job = SendJob(data)
+        job = SendJob(data, to)
         if link.established:
             self._shell.transmit(link, job)
         else:
@@ -262,7 +328,11 @@ class Port:
         return job
 
     def receive(self, link: Link, area: memoryview, delivery: Delivery) -> int:
-        """Complete a receive job if enough bytes are there; tells how many were copied, 0 for "not yet"."""
+        """Complete a receive job if enough bytes are there; tells how many were copied, 0 for "not yet".
+
+        Raises:
+            AreaTooSmallError: The next message is longer than the area, and the profile wants an error then.
+        """
         taken = link.inbox.take(area, delivery)
         link.inbox.want(0 if taken else len(area))
         self._shell.room_made(link)
@@ -276,7 +346,9 @@ class Port:
         """The communication side is gone, and every connection with it."""
         for link in self.links:
             link.state = LinkState.ABSENT
+            link.stir()
         self._links.clear()
+        self._reserved.clear()
 
     # -- the communication side ----------------------------------------------------------------------------------
 
@@ -308,6 +380,8 @@ class Port:
         self._advance(link, event)
         if link.state is LinkState.ABSENT:
             self._links.pop(link.connection_id, None)
+            self._reserved.pop(link.connection_id, None)
+        link.stir()
 
     def _advance(self, link: Link, event: LinkEvent) -> None:
         link.state, effect = step(link.state, event, active=link.endpoint.active)
@@ -315,6 +389,33 @@ class Port:
             link.trials += 1
         if effect is not Effect.NOTHING:
             self._shell.perform(effect, link)
+
+
+# TCONSettings gives out numbers outside 1 to 4095; which ones is not published (ouc-blocks.md 8.14).
+_RESERVABLE: Final = range(0x1000, 0x10000)
+
+
+def _collide(one: Endpoint, other: Endpoint) -> bool:
+    """Two passive ends that a partner could not tell apart."""
+    if one.active or one.protocol != other.protocol:
+        return False
+    if one.protocol == "ISO-on-TCP":
+        return one.local_selector == other.local_selector
+    return one.local_port == other.local_port
+
+
+def _fit(settings: Settings, end: Endpoint) -> None:
+    """What was prepared with TCONSettings must suit the protocol (8090)."""
+    wrong = (settings.graceful_shutdown is not None and end.protocol != "TCP") or (
+        settings.multicast_ttl is not None and end.protocol != "UDP"
+    )
+    if wrong:
+        raise ParameterError(
+            f"what TCONSettings has set does not go with {end.protocol}",
+            status=0x8090,
+            where="CONNECT",
+            remedy="TCON_TCPTermination is for TCP, TCON_IPMulticastTTL for UDP; reserve another ID",
+        )
 
 
 def _utc_now() -> datetime:

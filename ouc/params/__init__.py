@@ -7,7 +7,7 @@ from .counterpart import partner, partners
 from .data import Area
 from .description import Description
 from .diagnosis import TCON_IPMulticastTTL, TCON_TCPTermination, TDiag_Status, TDiag_StatusExt
-from .endpoints import CONNECTION_TYPES, Endpoint, Protocol, endpoint
+from .endpoints import CONNECTION_TYPES, ISO_PORT, Endpoint, Protocol, endpoint, view
 from .facts import CertificateFacts, Certificates
 from .findings import Finding, Mark, Severity
 from .foreign import TCON_FDL, TCON_ISOnative, TCON_Phone
@@ -23,6 +23,7 @@ from .udp import TADDR_RCV_IP, TADDR_SEND_QDN, TADDR_Param
 
 __all__ = [
     "CONNECTION_TYPES",
+    "ISO_PORT",
     "PAIR_RULES",
     "RULES",
     "STRUCTURES",
@@ -65,4 +66,5 @@ __all__ = [
     "partners",
     "to_python",
     "to_toml",
+    "view",
 ]

@@ -1,28 +1,39 @@
-"""All sockets: TCP, the TLS stream; the operating system's exceptions are translated here, once."""
+"""All sockets: TCP, the TLS stream, ISO-on-TCP, UDP; the operating system's exceptions are translated here, once."""
 
 from __future__ import annotations
 
 from .addresses import IDENTITY, AddressMap, loopback
 from .background import Background
-from .failures import explain
+from .failures import explain, located
+from .iso import ISOStream, read_call
+from .names import NameServer, resolve
 from .opening import Opener, Wire, policy_of
+from .reception import Reception
 from .tcp import Direction, Listener, Tap, TCPStream, dial, listen
 from .tls import TLSStream
+from .udp import UDPPort
 
 __all__ = [
     "IDENTITY",
     "AddressMap",
     "Background",
     "Direction",
+    "ISOStream",
     "Listener",
+    "NameServer",
     "Opener",
+    "Reception",
     "TCPStream",
     "TLSStream",
     "Tap",
+    "UDPPort",
     "Wire",
     "dial",
     "explain",
     "listen",
+    "located",
     "loopback",
     "policy_of",
+    "read_call",
+    "resolve",
 ]

@@ -37,7 +37,14 @@ class AddressMap:
             return address
         if self.local.prefixlen == 32:
             return self.local.network_address
+        if address == self.plant.broadcast_address and self.broadcast_to_hear is not None:
+            return self.broadcast_to_hear
         return self.local.network_address + (int(address) - int(self.plant.network_address))
+
+    @property
+    def broadcast_to_hear(self) -> IPv4Address | None:
+        """Where the plant's broadcasts are on this computer, None where nothing is mapped: the loopback network has one."""
+        return _LOOPBACK_BROADCAST if self.plant is not None and self.local.is_loopback else None
 
     def to_plant(self, address: IPv4Address) -> IPv4Address | None:
         """The plant address of an accepted partner, None where several share the local one and nobody can tell."""
@@ -48,6 +55,7 @@ class AddressMap:
         return self.plant.network_address + (int(address) - int(self.local.network_address))
 
 
+_LOOPBACK_BROADCAST: Final = IPv4Address("127.255.255.255")
 IDENTITY: Final = AddressMap()
 
 

@@ -13,7 +13,7 @@ import trio
 
 from ..errors import ConnectionLost, LocalProtocolError, OUCError
 
-__all__ = ["ERRORS", "explain"]
+__all__ = ["ERRORS", "explain", "located"]
 
 _PORTS = (
     "Is the partner in RUN, with its passive end listening on this port, and does its description name our address?"
@@ -77,3 +77,12 @@ def explain(error: BaseException, *, where: str = "") -> OUCError:
     if result is not error and result.__cause__ is None:
         result.__cause__ = error
     return result
+
+
+def located(error: BaseException, where: str) -> OUCError:
+    """As `explain`, with the place filled in where the reason does not know it."""
+    reason = explain(error)
+    if reason.failure.where or not where:
+        return reason
+    failure = reason.failure
+    return type(reason)(failure.what, status=failure.status, where=where, remedy=failure.remedy)

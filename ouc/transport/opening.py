@@ -16,13 +16,17 @@ import trio
 
 from ..certs import Device, DeviceStore
 from ..errors import CertificateError, ConnectionLost, OUCError, RemoteProtocolError
-from ..params import Endpoint
+from ..params import ISO_PORT, Endpoint
 from ..profiles import Profile
 from ..tls import DEFAULT, Contexts, Credentials, Policy, TLSContext, TLSEngine, TLSFacts, resolve_credentials, utc_now
+from ..wire import IsoConnection
 from .addresses import AddressMap
-from .failures import explain
+from .failures import explain, located
+from .iso import ISOStream
+from .names import NameServer, resolve
 from .tcp import Direction, Listener, TCPStream, dial, listen
 from .tls import TLSStream
+from .udp import UDPPort
 
 __all__ = ["Opener", "Wire", "policy_of"]
 
@@ -50,6 +54,8 @@ class Opener:
         address: Plant address of the station.
         addresses: Where plant addresses are on this computer.
         bind: Local address to listen on and to dial from where no map says so; None for all of them.
+        iso_port: Where ISO-on-TCP is spoken, on both sides.
+        servers: DNS servers; None for the platform's resolver, an empty tuple for none.
         clock: Tells the time at which certificates are judged (aware); None for the host's clock.
         tap: Called with connection ID, direction and bytes as they cross the socket.
         key_log: Called with the lines of an NSS key log.
@@ -64,6 +70,8 @@ class Opener:
     clock: Callable[[], datetime] | None = None
     tap: Callable[[int, Direction, bytes], None] | None = None
     key_log: Callable[[bytes], None] | None = None
+    iso_port: int = ISO_PORT
+    servers: tuple[NameServer, ...] | None = None
     _contexts: tuple[int, Contexts] | None = None
 
     async def open_active(self, end: Endpoint) -> Wire:
@@ -73,15 +81,16 @@ class Opener:
             OUCError: What a block would show, with its remedy.
         """
         self.credentials(end)  # a wrong reference is told before a packet leaves
-        where = f"{end.remote_address or end.remote_name}:{end.remote_port}"
+        iso = end.protocol == "ISO-on-TCP"
+        where = f"{end.remote_address or end.remote_name}:{self.iso_port if iso else end.remote_port}"
         try:
             with trio.fail_after(self.profile.connect_timeout):
-                target = await self._resolve(end)
+                target = end.remote_address or await resolve(end.remote_name or "", servers=self.servers)
                 tcp = await dial(
                     self.addresses.to_local(target),
-                    end.remote_port,
+                    self.iso_port if iso else end.remote_port,
                     local_address=self.local(),
-                    local_port=end.local_port,
+                    local_port=0 if iso else end.local_port,
                     keep_alive=self.profile.keep_alive,
                 )
         except OSError as error:
@@ -96,10 +105,17 @@ class Opener:
         expect: IPv4Address | str | None = None
         if end.check_subject_alternative_name:
             expect = end.remote_name or end.remote_address
+        if iso:
+            return await self._agree(tcp, end, where=where)
         return await self._secure(tcp, end, where=where, expect=expect)
 
-    async def open_passive(self, end: Endpoint, tcp: TCPStream) -> Wire:
-        """Check an accepted partner against the description and, on a secure connection, agree with it on TLS.
+    async def open_passive(self, end: Endpoint, tcp: TCPStream, *, received: bytes = b"") -> Wire:
+        """Check an accepted partner against the description, then agree with it on TLS or ISO-on-TCP.
+
+        Args:
+            end: The passive end that is meant.
+            tcp: Accepted.
+            received: On ISO-on-TCP: what was read to learn which end is meant.
 
         Raises:
             OUCError: What a block would show, with its remedy; the connection is closed then.
@@ -108,15 +124,18 @@ class Opener:
         host, port = tcp.partner
         address = self.addresses.to_plant(host)
         wanted = end.remote_address
+        iso = end.protocol == "ISO-on-TCP"
         stranger = wanted is not None and int(wanted) != 0 and address is not None and address != wanted
-        if stranger or (end.remote_port and port != end.remote_port):
+        if stranger or (end.remote_port and not iso and port != end.remote_port):
             tcp.abort()
             raise ConnectionLost(
-                f"this connection expects {wanted}:{end.remote_port or '*'}",
+                f"this connection expects {wanted}:{'*' if iso else end.remote_port or '*'}",
                 status=0x80C9,
                 where=where,
                 remedy="Compare RemoteAddress and RemotePort of the passive end with the partner's address",
             )
+        if iso:
+            return await self._agree(tcp, end, where=where, received=received)
         return await self._secure(tcp, end, where=where)
 
     async def _secure(
@@ -189,17 +208,30 @@ class Opener:
                 remedy=f"Let the partner offer {', '.join(self.policy.known_groups)} only; real controllers reset such a hello",
             )
 
-    async def _resolve(self, end: Endpoint) -> IPv4Address:
-        if end.remote_address is not None:
-            return end.remote_address
-        name = (end.remote_name or "").removesuffix(".")
+    async def _agree(self, tcp: TCPStream, end: Endpoint, *, where: str, received: bytes = b"") -> Wire:
+        """Agree on ISO-on-TCP."""
+        machine = IsoConnection(
+            active=end.active, local=end.local_selector, remote=end.remote_selector, limit=self.profile.max_len
+        )
+        stream = ISOStream(tcp, machine)
         try:
-            found = await trio.socket.getaddrinfo(name, end.remote_port, trio.socket.AF_INET, trio.socket.SOCK_STREAM)
-        except OSError as error:
+            with trio.fail_after(self.profile.handshake_timeout):
+                await stream.establish(received)
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            await tcp.aclose()
+            raise located(error, where) from error
+        except trio.TooSlowError:
+            tcp.abort()
             raise ConnectionLost(
-                f"the name {name!r} cannot be resolved", status=0x80D3, remedy="Check RemoteQDN and the DNS server"
-            ) from error
-        return IPv4Address(found[0][4][0])
+                f"ISO-on-TCP was not agreed on within {self.profile.handshake_timeout:g} s",
+                status=0x80C7,
+                where=where,
+                remedy="Does the partner speak ISO-on-TCP on this port?",
+            ) from None
+        except BaseException:
+            tcp.abort()
+            raise
+        return Wire(stream=stream, tcp=tcp, partner=where)
 
     def listen(self, end: Endpoint) -> Listener:
         """Open the local port of a passive end.
@@ -207,10 +239,40 @@ class Opener:
         Raises:
             OUCError: The port is in use (80A1), reserved (80A2), or the address is not this computer's (80C4).
         """
+        port = self.iso_port if end.protocol == "ISO-on-TCP" else end.local_port
         try:
-            return listen(self.local(), end.local_port, keep_alive=self.profile.keep_alive)
+            return listen(self.local(), port, keep_alive=self.profile.keep_alive)
         except OSError as error:
-            raise explain(error, where=f"local port {end.local_port}") from error
+            raise explain(error, where=f"local port {port}") from error
+
+    def open_datagrams(self, end: Endpoint, *, ttl: int) -> UDPPort:
+        """Open the local UDP port, and join the multicast group that the description names.
+
+        Args:
+            end: A UDP end.
+            ttl: Routers that a multicast datagram may pass.
+
+        Raises:
+            OUCError: As `listen`.
+        """
+        partner = end.remote_address
+        group = self.addresses.to_local(partner) if partner is not None and partner.is_multicast else None
+        try:
+            return UDPPort(
+                self.local(), end.local_port, group=group, broadcast=self.addresses.broadcast_to_hear, ttl=ttl
+            )
+        except OSError as error:
+            raise explain(error, where=f"local UDP port {end.local_port}") from error
+
+    async def place_of(self, to: tuple[IPv4Address | str, int]) -> tuple[IPv4Address, int]:
+        """Where on this computer's network a partner of a datagram is.
+
+        Raises:
+            OUCError: Its name cannot be resolved.
+        """
+        host, port = to
+        address = host if isinstance(host, IPv4Address) else await resolve(host, servers=self.servers)
+        return self.addresses.to_local(address), port
 
     def local(self) -> IPv4Address | None:
         """The address to bind: the mapped one in a lab, the one asked for, or the system's choice."""

@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
-from .delivery import Delivery, Inbox
-from .rfc1006 import IsoConnected, IsoConnection, IsoDisconnected, IsoEvent, IsoMessage
+from .delivery import AreaTooSmallError, Delivery, Inbox, MessageInbox, TooSmall
+from .rfc1006 import (
+    IsoCall,
+    IsoConnected,
+    IsoConnection,
+    IsoDisconnected,
+    IsoEvent,
+    IsoMessage,
+    read_call_untrusted,
+    refuse_call,
+)
 
-__all__ = ["Delivery", "Inbox", "IsoConnected", "IsoConnection", "IsoDisconnected", "IsoEvent", "IsoMessage"]
+__all__ = [
+    "AreaTooSmallError",
+    "Delivery",
+    "Inbox",
+    "IsoCall",
+    "IsoConnected",
+    "IsoConnection",
+    "IsoDisconnected",
+    "IsoEvent",
+    "IsoMessage",
+    "MessageInbox",
+    "TooSmall",
+    "read_call_untrusted",
+    "refuse_call",
+]

@@ -16,7 +16,16 @@ import attrs
 
 from ..errors import ConnectionLost, LocalProtocolError, RemoteProtocolError
 
-__all__ = ["IsoConnected", "IsoConnection", "IsoDisconnected", "IsoEvent", "IsoMessage"]
+__all__ = [
+    "IsoCall",
+    "IsoConnected",
+    "IsoConnection",
+    "IsoDisconnected",
+    "IsoEvent",
+    "IsoMessage",
+    "read_call_untrusted",
+    "refuse_call",
+]
 
 _VERSION = 3
 _HEADER = 4
@@ -52,6 +61,19 @@ class IsoConnected:
     """
 
     size: int
+
+
+@attrs.frozen
+class IsoCall:
+    """Who calls whom, as a connect request says it.
+
+    Attributes:
+        calling: The caller's transport selector.
+        called: The one it wants to speak to.
+    """
+
+    calling: bytes
+    called: bytes
 
 
 @attrs.frozen
@@ -230,7 +252,7 @@ class IsoConnection:
         reference = int.from_bytes(tpdu[4:6])
         calling, called = parameters.get(_CALLING, b""), parameters.get(_CALLED, b"")
         if called != self._local or (self._remote and calling != self._remote):
-            self._out += _tpkt(bytes((6, _DR)) + reference.to_bytes(2) + b"\0\0" + b"\x03")
+            self._out += refuse_call(bytes(_HEADER) + tpdu)
             self._state = _State.ENDED
             raise RemoteProtocolError(
                 f"the partner calls selector {called.hex(' ') or 'none'} from {calling.hex(' ') or 'none'}",
@@ -241,6 +263,45 @@ class IsoConnection:
         agreed = bytes((min(max(proposed[:1] or b"\x07", b"\x07")[0], _OUR_EXPONENT),))
         self._out += _connection_tpdu(_CC, reference, 2, agreed[0], calling=calling, called=called)
         return self._open({_TPDU_SIZE: agreed})
+
+
+# A connect request is short: two selectors of 32 bytes and a handful of parameters.
+_LONGEST_CALL = 512
+
+
+def read_call_untrusted(received: bytes) -> IsoCall | None:
+    """Whom the first bytes of a stranger call; None while they are too few to tell.
+
+    All passive ends of a station share port 102, and only the called selector says which of them is meant.
+
+    Raises:
+        RemoteProtocolError: It is no connect request (16#80E0).
+    """
+    problem = ""
+    if received[:1] not in (b"", bytes((_VERSION,))):
+        problem = "not a TPKT"
+    elif len(received) >= _HEADER:
+        size = int.from_bytes(received[2:4])
+        if not _HEADER + 7 <= size <= _LONGEST_CALL:
+            problem = "no connect request"
+        elif len(received) >= size:
+            tpdu = received[_HEADER:size]
+            if tpdu[1] & 0xF0 == _CR:
+                parameters = _parameters(tpdu)
+                return IsoCall(parameters.get(_CALLING, b""), parameters.get(_CALLED, b""))
+            problem = f"TPDU type {tpdu[1]:#04x} instead of a connect request"
+    if problem:
+        raise RemoteProtocolError(f"the partner's bytes are no ISO-on-TCP: {problem}", status=0x80E0)
+    return None
+
+
+def refuse_call(received: bytes) -> bytes:
+    """The disconnect request that answers a call for a selector nobody has (reason 3, ISO 8073 13.5.3).
+
+    Args:
+        received: What `read_call_untrusted` has read a call from.
+    """
+    return _tpkt(bytes((6, _DR)) + received[_HEADER + 4 : _HEADER + 6] + b"\0\0" + b"\x03")
 
 
 def _tpkt(tpdu: bytes) -> bytes:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
+
 from ouc.connection import Effect, Link, LinkEvent, LinkState, Port, SendJob
 from ouc.errors import Failure
 from ouc.params import TCON_IP_v4
+from ouc.profiles import DEFAULT
 from ouc.status import Status
 
 ACTIVE = TCON_IP_v4(RemoteAddress="192.168.0.1", RemotePort=2000, LocalPort=0)
@@ -16,11 +19,12 @@ PASSIVE = TCON_IP_v4(RemoteAddress="192.168.0.2", RemotePort=0, LocalPort=2000, 
 class Bench:
     """A port with a shell that a test drives by hand."""
 
-    def __init__(self, *, resources: int = 8, receive_buffer: int = 64) -> None:
+    def __init__(self, *, resources: int = 8, receive_buffer: int = 64, **options: Any) -> None:
         self.effects: list[Effect] = []
         self.jobs: list[SendJob] = []
         self.rooms = 0
-        self.port = Port(self, check=lambda _: (), resources=resources, receive_buffer=receive_buffer)
+        profile = attrs.evolve(DEFAULT, connections=resources, receive_buffer=receive_buffer, **options)
+        self.port = Port(self, check=lambda _: (), profile=profile)
 
     # -- Shell
     def perform(self, effect: Effect, link: Link) -> None:

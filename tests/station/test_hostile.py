@@ -12,10 +12,10 @@ import trio
 import trio.testing
 
 from emulator.published import make_project
-from ouc import TRCV_C, TSEND_C, ParameterError, Station, loopback
+from ouc import TRCV_C, TSEND_C, Station, loopback
 from ouc.connection import LinkState
-from ouc.params import TCON_IP_RFC, TCON_IP_v4
-from ouc.transport import Background, Opener
+from ouc.params import TCON_IP_v4
+from ouc.transport import Background, dial, opening
 
 from ..plant import PLC_1, client_description, free_port, server_description
 from .test_station import QUICK, Scans, station
@@ -114,23 +114,6 @@ async def test_a_burst_larger_than_the_buffer_reaches_an_ad_hoc_job_complete_and
     assert bytes(got) == sent
 
 
-@pytest.mark.parametrize(
-    "description",
-    [
-        TCON_IP_RFC(remote_address="192.168.0.2", active_established=True),
-        TCON_IP_v4(ConnectionType=19, ActiveEstablished=False, RemoteAddress="192.168.0.2", LocalPort=2000),
-    ],
-    ids=["ISO-on-TCP", "UDP"],
-)
-async def test_a_protocol_that_the_station_does_not_speak_is_refused_and_never_spoken_as_plain_TCP(
-    description: Any,
-) -> None:
-    async with station("PLC-1") as one:
-        with pytest.raises(ParameterError):
-            one.port.establish(description)
-        assert one.port.links == ()
-
-
 async def test_DATA_that_is_not_in_one_piece_and_a_negative_LEN_are_errors_at_the_block() -> None:
     async with station("PLC-1") as one, station("PLC-2") as two:
         scans = Scans(one, two, free_port())
@@ -156,14 +139,13 @@ async def test_a_renewal_while_a_partner_is_being_dialled_is_shown_by_that_very_
     port = free_port()
     one = Station(project.device("PLC-1"), addresses=loopback(), profile=QUICK, on_event=note)
     two = Station(project.device("PLC-2"), addresses=loopback(), profile=QUICK)
-    resolve = Opener._resolve
 
-    async def renew_meanwhile(opener: Opener, end: Any) -> Any:
+    async def renew_meanwhile(*arguments: Any, **options: Any) -> Any:
         # The references have been looked up, the partner is not dialled yet.
         project.renew(11)
-        return await resolve(opener, end)
+        return await dial(*arguments, **options)
 
-    monkeypatch.setattr(Opener, "_resolve", renew_meanwhile)
+    monkeypatch.setattr(opening, "dial", renew_meanwhile)
     async with one, two:
         one.port.establish(server_description(port))
         with trio.fail_after(20):

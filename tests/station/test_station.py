@@ -14,6 +14,7 @@ import trio.testing
 from ouc import TRCV_C, TSEND_C, Station, loopback, profiles
 from ouc.connection import LinkEvent, LinkState
 from ouc.errors import ParameterError
+from ouc.station.streams import StreamLife
 
 from ..plant import PAYLOAD, PLC_1, client_description, free_port, plant, server_description
 
@@ -70,6 +71,7 @@ async def test_a_connection_that_breaks_comes_back_by_itself_and_is_told_on_both
         scans = Scans(one, two, free_port())
         await scans.connected()
         life = next(iter(two._lives.values()))
+        assert isinstance(life, StreamLife)
         assert life.wire is not None
         life.wire.tcp._socket.shutdown(socket.SHUT_RDWR)
         await scans.until(lambda: 0x80C5 in scans.seen_1 and 0x80C5 in scans.seen_2)

@@ -16,7 +16,12 @@ PLANT = AddressMap(IPv4Network("192.168.0.0/24"), IPv4Network("127.0.0.0/24"))
 SHARED = AddressMap(IPv4Network("192.168.0.0/24"), IPv4Network("127.0.0.1/32"))
 
 
-@given(st.integers(0, 255))
+def test_the_plants_broadcast_is_the_one_of_the_loopback_network() -> None:
+    assert PLANT.to_local(IPv4Address("192.168.0.255")) == IPv4Address("127.255.255.255") == PLANT.broadcast_to_hear
+    assert IDENTITY.broadcast_to_hear is None
+
+
+@given(st.integers(0, 254))
 def test_a_mapped_address_comes_back(host: int) -> None:
     plant = IPv4Address("192.168.0.0") + host
     assert PLANT.to_local(plant) == IPv4Address("127.0.0.0") + host

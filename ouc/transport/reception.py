@@ -1,0 +1,79 @@
+"""The door of a passive end: whoever connects is judged in a task of its own, and nobody can keep others out.
+
+At most eight are judged at once; one more ends the oldest, so that silent strangers lock nobody out. Whoever passes is
+handed on and stays in its task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+import trio
+
+from ..errors import OUCError
+from .tcp import Listener, TCPStream
+
+__all__ = ["Reception"]
+
+# Partners that one passive end judges at once.
+AT_ONCE = 8
+
+_T = TypeVar("_T")
+
+
+class Reception(Generic[_T]):
+    """Accepts partners until it is cancelled.
+
+    Args:
+        listener: The open port; closed by whoever opened it.
+        judge: Checks a partner and agrees with it on everything; raises an `OUCError` and closes it otherwise.
+        admit: What becomes of a partner that passed, in its own task.
+        refuse: Told who was refused, and why.
+        occupied: Whether a further partner is turned away at the moment, by a reset and without a word.
+        vacancy: Waits until it is not: further partners then stay in the system's queue instead of being reset.
+    """
+
+    def __init__(
+        self,
+        listener: Listener,
+        *,
+        judge: Callable[[TCPStream], Awaitable[_T]],
+        admit: Callable[[_T], Awaitable[None]],
+        refuse: Callable[[TCPStream, OUCError], None],
+        occupied: Callable[[], bool] = lambda: False,
+        vacancy: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._listener = listener
+        self._judge = judge
+        self._admit = admit
+        self._refuse = refuse
+        self._occupied = occupied
+        self._vacancy = vacancy
+        self._judged: list[TCPStream] = []
+
+    async def run(self) -> None:
+        """Accept and judge."""
+        async with trio.open_nursery() as nursery:
+            while True:
+                if self._vacancy is not None:
+                    await self._vacancy()
+                tcp = await self._listener.accept()
+                if self._occupied() and self._vacancy is None:
+                    tcp.abort()
+                    continue
+                if len(self._judged) >= AT_ONCE:
+                    self._judged.pop(0).abort()
+                self._judged.append(tcp)
+                nursery.start_soon(self._welcome, tcp)
+
+    async def _welcome(self, tcp: TCPStream) -> None:
+        try:
+            passed = await self._judge(tcp)
+        except OUCError as error:
+            self._refuse(tcp, error)
+            return
+        finally:
+            if tcp in self._judged:
+                self._judged.remove(tcp)
+        await self._admit(passed)
