@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from .connection import Connection
+from .conversation import ConnectionFacts
+from .datagrams import Datagrams
+from .hold import Held, HeldConnection, LifeSign
 from .quick import connect
 from .station import Station
 
-__all__ = ["Connection", "Station", "connect"]
+__all__ = [
+    "Connection",
+    "ConnectionFacts",
+    "Datagrams",
+    "Held",
+    "HeldConnection",
+    "LifeSign",
+    "Station",
+    "connect",
+]

@@ -1,26 +1,38 @@
-"""A station with the Pythonic face: `async with station.connect(description) as connection`."""
+"""A station with the Pythonic face: connect, serve, hold, and datagrams."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
 
 import trio
 
 from .. import station
 from ..connection import Link, LinkEvent
-from ..errors import OUCError
-from ..transport import TCPStream, Wire
+from ..errors import Failure, OUCError, ParameterError
+from ..params import Endpoint
+from ..transport import Listener, Reception, TCPStream, Wire
+from ..wire import Inbox
+from .bell import Bell
 from .connection import Connection
+from .datagrams import Datagrams
+from .hold import Held, LifeSign, WhenDown
 
-__all__ = ["Station"]
+__all__ = ["Handler", "Station"]
+
+_log = logging.getLogger("ouc.api")
+
+#: What becomes of one partner of a server.
+Handler = Callable[[Connection], Awaitable[None]]
 
 
 class Station(station.Station):
     """The local end of all connections of a device.
 
-    Blocks (`TSEND_C(station)`) and `connect` work on the same connection table. See `ouc.station.Station` for the
+    Blocks (`TSEND_C(station)`) and the calls here work on the same connection table. See `ouc.station.Station` for the
     arguments.
     """
 
@@ -32,10 +44,12 @@ class Station(station.Station):
     async def connect(self, description: Any) -> AsyncIterator[Connection]:
         """Establish one connection, active or passive as the description says, for the body of the `async with`.
 
-        One attempt is made; time limits beyond those of the profile belong to the caller's cancel scope.
+        One attempt is made; time limits beyond those of the profile belong to the caller's cancel scope. `hold` keeps a
+        connection up, `serve` welcomes many partners.
 
         Args:
-            description: A TCON_* structure.
+            description: A TCON_* structure for TCP or ISO-on-TCP. A passive ISO-on-TCP end has the port alone here;
+                several share it where blocks or `hold` use them.
 
         Raises:
             OUCError: The description is wrong, the partner is not there, or one side refused the other; `status` is
@@ -43,6 +57,7 @@ class Station(station.Station):
         """
         link = self.port.establish(description, direct=True)
         try:
+            _streams_only(link.endpoint)
             wire = await self._open(link)
             connection = Connection(link, wire)
             self._direct[link] = wire
@@ -59,31 +74,184 @@ class Station(station.Station):
         end = link.endpoint
         if end.active:
             return await self.opener.open_active(end)
+        # The first partner that passes; strangers are told apart and closed, each in its own task.
+        found: list[Wire] = []
         with self.opener.listen(end) as listener:
-            # The first partner that passes; strangers are told apart and closed, each in its own task.
-            found: list[Wire] = []
             try:
                 async with trio.open_nursery() as nursery:
 
-                    async def welcome(tcp: TCPStream) -> None:
-                        try:
-                            wire = await self.opener.open_passive(end, tcp)
-                        except OUCError as error:
-                            self.tell(link, LinkEvent.REFUSED, failure=error.failure, partner=error.failure.where)
-                            return
+                    async def admit(wire: Wire) -> None:
                         found.append(wire)
                         nursery.cancel_scope.cancel()
 
-                    async def accept() -> None:
-                        while True:
-                            nursery.start_soon(welcome, await listener.accept())
-
-                    await accept()
+                    await self._reception(link, listener, admit).run()
             except BaseException:
                 # Cancelled in the instant in which a partner had passed.
                 for wire in found:
                     wire.tcp.abort()
                 raise
-            for spare in found[1:]:
-                spare.tcp.abort()
-            return found[0]
+        for spare in found[1:]:
+            spare.tcp.abort()
+        return found[0]
+
+    def _reception(
+        self,
+        link: Link,
+        listener: Listener,
+        admit: Callable[[Wire], Awaitable[None]],
+        occupied: Callable[[], bool] = lambda: False,
+    ) -> Reception[Wire]:
+        def refuse(tcp: TCPStream, error: OUCError) -> None:
+            self.tell(link, LinkEvent.REFUSED, failure=error.failure, partner=self.opener.partner_of(tcp))
+
+        return Reception(
+            listener,
+            judge=partial(self.opener.open_passive, link.endpoint),
+            admit=admit,
+            refuse=refuse,
+            occupied=occupied,
+        )
+
+    async def serve(
+        self,
+        description: Any,
+        handler: Handler,
+        *,
+        at_once: int | None = None,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> NoReturn:
+        """Welcome partners on one local port, each in a task of its own, until cancelled.
+
+            async def handler(connection):
+                async for piece in connection:
+                    await connection.send(piece)
+
+            await station.serve(description, handler)
+
+        A partner that is refused is told in the log with its STATUS and disturbs nobody. What `handler` lets out as an
+        `OUCError` ends its own partner, with a line in the log; any other exception is a mistake in the program, and ends
+        the serving.
+
+        Args:
+            description: Passive; RemoteAddress 0.0.0.0 and RemotePort 0 admit any address.
+            handler: Called with each `Connection`; it is closed when `handler` returns.
+            at_once: Partners at the same time, 1 or more; further ones are reset. By default what the profile has left.
+            task_status: For `nursery.start`: serving has begun, the port is open.
+
+        Raises:
+            OUCError: The description is wrong, a certificate is missing, or the port cannot be opened.
+        """
+        self.check(description)
+        link = self.port.establish(description, direct=True)
+        partners = 0
+        try:
+            _streams_only(link.endpoint)
+            if link.endpoint.active:
+                raise ParameterError(
+                    "only a passive end serves", where="ActiveEstablished", remedy="Set it to FALSE, or use connect"
+                )
+            room = self.profile.connections - len(self.port.links) + 1
+            most = room if at_once is None else min(at_once, room)
+
+            async def admit(wire: Wire) -> None:
+                nonlocal partners
+                if partners >= most:
+                    wire.tcp.abort()
+                    return
+                partners += 1
+                try:
+                    await self._entertain(link, wire, handler)
+                finally:
+                    partners -= 1
+
+            with self.opener.listen(link.endpoint) as listener:
+                task_status.started()
+                await self._reception(link, listener, admit, lambda: partners >= most).run()
+        finally:
+            self.port.terminate(link)
+        raise AssertionError  # a reception ends by being cancelled
+
+    async def _entertain(self, link: Link, wire: Wire, handler: Handler) -> None:
+        # A connection of its own in everything but the table: there it is one ID, established while anybody is there.
+        own = Link(link.description, link.endpoint, Inbox(0), direct=True)
+        connection = Connection(own, wire)
+        first = not link.established
+        self._direct[own] = wire
+        self._partner(link, LinkEvent.UP, first, partner=wire.partner, facts=wire.facts)
+        failure: Failure | None = None
+        try:
+            await handler(connection)
+            await connection.aclose()
+        except OUCError as error:
+            failure = error.failure
+        finally:
+            wire.tcp.abort()
+            del self._direct[own]
+            last = not any(other.description is link.description for other in self._direct)
+            self._partner(link, LinkEvent.LOST, last, partner=wire.partner, failure=failure, orderly=connection.ended)
+
+    def _partner(self, link: Link, event: LinkEvent, report: bool, **members: Any) -> None:  # noqa: FBT001
+        """A partner of a server came or went; only the first and the last one change the table."""
+        happening = self.happened(link, event, **members)
+        if happening.failure is not None or event is LinkEvent.UP:
+            self.journal.tell(happening)
+        if report:
+            self.report(link, event, happening.failure)
+        self.announce(happening)
+
+    def hold(
+        self,
+        description: Any,
+        *,
+        when_down: WhenDown = "raise",
+        patience: float | None = None,
+        life_sign: LifeSign | None = None,
+    ) -> Held:
+        """Keep a connection up for the body of an `async with`; it comes back by itself whenever it is lost.
+
+            async with station.hold(description, when_down="wait") as held:
+                await held.send(data)
+
+        Args:
+            description: A TCON_* structure, active or passive.
+            when_down: What a `send` does while the connection is down: `raise`, `wait`, or keep the `latest` message.
+            patience: Seconds that `wait` waits at most; None for ever.
+            life_sign: Notices a dead partner long before TCP's keep-alive does.
+
+        Raises:
+            OUCError: On entering: the description is wrong, or a reference names what the device does not have.
+        """
+        return Held(self, description, when_down=when_down, patience=patience, life_sign=life_sign)
+
+    @asynccontextmanager
+    async def datagrams(self, description: Any) -> AsyncIterator[Datagrams]:
+        """Open a UDP port for the body of the `async with`.
+
+        Args:
+            description: A TCON_* structure with ConnectionType 19; a multicast group in RemoteAddress is joined.
+
+        Raises:
+            OUCError: The description is wrong, or the port cannot be opened.
+        """
+        self.check(description)
+        link = self.port.establish(description)
+        bell = Bell(link)
+        try:
+            if link.endpoint.protocol != "UDP":
+                raise ParameterError(
+                    f"{link.endpoint.protocol} has no datagrams", status=0x80B3, where="ConnectionType",
+                    remedy="Enter 19 (UDP), or use connect",
+                )  # fmt: skip
+            await bell.until(lambda: link.established or link.failures)
+            if not link.established and link.failure is not None:
+                raise OUCError.of(link.failure)
+            yield Datagrams(self.port, link, bell)
+        finally:
+            self.port.terminate(link)
+
+
+def _streams_only(end: Endpoint) -> None:
+    if end.protocol == "UDP":
+        raise ParameterError(
+            "UDP has no connections", status=0x80B3, where="ConnectionType", remedy="Use Station.datagrams"
+        )

@@ -372,11 +372,13 @@ class Port:
             link.epoch += 1
             link.successes += 1
             link.trials = 0
-            # Until now a program that scans slowly could still take what the last partner sent.
-            if dropped := link.inbox.clear():
+            # Until now a program that scans slowly could still take what the last partner sent. One that waits keeps
+            # the inbox itself.
+            if (dropped := len(link.inbox)) and not link.watchers:
                 _log.warning(
                     "connection %d: %d bytes that no receive job took are dropped", link.connection_id, dropped
                 )
+            link.inbox = self._inbox(link.endpoint)
         self._advance(link, event)
         if link.state is LinkState.ABSENT:
             self._links.pop(link.connection_id, None)

@@ -36,13 +36,18 @@ class DataBlock(s7.DataBlock):
     _why_no_image: str
 
     def __init__(
-        self, layout: Struct, image: bytes | s7.Image | None = None, *, name: str = "", why_no_image: str = ""
+        self,
+        layout: Struct | Mapping[str, str | s7.Type],
+        image: bytes | s7.Image | None = None,
+        *,
+        name: str = "",
+        why_no_image: str = "",
     ) -> None:
         super().__init__(layout, image, name=name)
         object.__setattr__(self, "_why_no_image", why_no_image)
         if why_no_image:
             # Absolute addresses mean nothing in such a block.
-            object.__setattr__(self, "_paths", layout.remember(s7.NamedPaths))
+            object.__setattr__(self, "_paths", self._type.remember(s7.NamedPaths))
 
     def copy(self) -> DataBlock:
         """A block of the same layout with memory of its own."""

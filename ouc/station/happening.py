@@ -30,6 +30,7 @@ class Happening:
         failure: The reason, for `REFUSED` and `LOST`.
         facts: What TLS agreed on, for `UP` of a secure connection.
         partner_id: ID under which the device holds the partner's certificate, None if it does not.
+        orderly: For `LOST`: the partner said goodbye (FIN; under TLS close_notify), and nothing was cut off.
     """
 
     connection_id: int
@@ -38,6 +39,7 @@ class Happening:
     failure: Failure | None = None
     facts: TLSFacts | None = None
     partner_id: int | None = None
+    orderly: bool = False
 
 
 @attrs.define

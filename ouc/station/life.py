@@ -41,6 +41,7 @@ class Host(Protocol):
         failure: Failure | None = None,
         partner: str = "",
         facts: TLSFacts | None = None,
+        orderly: bool = False,
     ) -> None:
         """Report to the port, to the log and to whoever listens."""
 

@@ -86,7 +86,9 @@ class Station:
             servers=None if dns is None else tuple(_name_server(one) for one in dns),
         )
         self._on_event = on_event
-        self._journal = Journal()
+        #: Called with every `Happening`, like `on_event`; for those who come and go.
+        self.listeners: list[Callable[[Happening], None]] = []
+        self.journal = Journal()
         self.chance = chance or random.Random()  # noqa: S311 - spreads retries, hides nothing
         self._lives: dict[Link, Life] = {}
         self._iso_door = IsoDoor(self)
@@ -128,6 +130,25 @@ class Station:
         finally:
             self._lives.clear()
             self.port.clear()
+
+    def check(self, description: Any) -> None:
+        """Refuse a description that no attempt could make good: a broken rule, a wrong reference.
+
+        Raises:
+            OUCError: What a block would show, before a packet leaves.
+        """
+        for finding in self._check(description):
+            if finding.is_error:
+                raise ParameterError(
+                    finding.message, status=finding.status, where=finding.member, remedy=finding.remedy
+                )
+        self.opener.credentials(params.endpoint(description))
+
+    def give_up(self, link: Link, failure: Failure) -> None:
+        """Treat the partner of a connection as dead; the connection is lost for that reason, and tried again."""
+        life = self._lives.get(link)
+        if isinstance(life, StreamLife):
+            life.give_up(failure)
 
     # -- what the port asks for (Shell) --------------------------------------------------------------------------
 
@@ -176,7 +197,7 @@ class Station:
         """Report to the port, unless the station is being left: nothing is tried again then."""
         if event is LinkEvent.GONE:
             self._lives.pop(link, None)
-            self._journal.forget(link.connection_id)
+            self.journal.forget(link.connection_id)
         if self._nursery is not None:
             self.port.report(link, event, failure)
 
@@ -188,25 +209,34 @@ class Station:
         failure: Failure | None = None,
         partner: str = "",
         facts: TLSFacts | None = None,
+        orderly: bool = False,
     ) -> None:
         """Report to the port, to the log and to whoever listens."""
-        happening = Happening(
-            connection_id=link.connection_id,
-            event=event,
-            partner=partner,
-            failure=failure,
-            facts=facts,
-            partner_id=self._known(facts) if self._on_event is not None else None,
-        )
-        self._journal.tell(happening)
+        happening = self.happened(link, event, failure=failure, partner=partner, facts=facts, orderly=orderly)
+        self.journal.tell(happening)
         self.report(link, event, failure)
-        if self._on_event is None:
-            return
+        self.announce(happening)
+
+    def happened(
+        self, link: Link, event: LinkEvent, *, facts: TLSFacts | None = None, **members: Any
+    ) -> Happening:
+        """What happened, with the ID under which the device holds the partner's certificate."""
+        known = self._known(facts) if self._on_event is not None or self.listeners else None
+        return Happening(connection_id=link.connection_id, event=event, facts=facts, partner_id=known, **members)
+
+    def announce(self, happening: Happening) -> None:
+        """Tell whoever listens."""
+        for listener in (*self.listeners, self._on_event):
+            if listener is not None:
+                self._call(listener, happening)
+
+    @staticmethod
+    def _call(listener: Callable[[Happening], None], happening: Happening) -> None:
         try:
-            self._on_event(happening)
+            listener(happening)
         except Exception:
             # Whoever only listens must not end connections.
-            _log.exception("on_event failed at connection %d %s", link.connection_id, event.name)
+            _log.exception("on_event failed at connection %d %s", happening.connection_id, happening.event.name)
 
     def _known(self, facts: TLSFacts | None) -> int | None:
         """The ID under which the device holds the partner's certificate."""

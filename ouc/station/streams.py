@@ -73,6 +73,12 @@ class StreamLife(Life):
         if self.wire is not None:
             self.wire.tcp.abort()
 
+    def give_up(self, failure: Failure) -> None:
+        """The partner counts as dead: the connection is lost for this reason."""
+        if self.wire is not None:
+            self.loss = ConnectionLost.of(failure)
+            self.wire.tcp.abort()
+
     def _dial_soon(self) -> None:
         self.start(self._dial)
 
@@ -179,7 +185,9 @@ class StreamLife(Life):
                 nursery.cancel_scope.cancel()
             self._end(wire)
             if self.loss is not None and link.established and link.epoch == epoch:
-                self.host.tell(link, LinkEvent.LOST, failure=self.loss.failure, partner=wire.partner)
+                self.host.tell(
+                    link, LinkEvent.LOST, failure=self.loss.failure, partner=wire.partner, orderly=polite
+                )
             elif link.endpoint.active:
                 # Dropped by COM_RST or T_RESET, perhaps while it broke: a short interruption, then the connection again.
                 self.host.report(link, LinkEvent.RETRY_DUE)
@@ -214,7 +222,7 @@ class StreamLife(Life):
         except trio.BrokenResourceError as error:
             self.loss = self.loss or explain(error, where=wire.partner)
         except trio.ClosedResourceError:
-            pass  # closed from this side: nothing is lost
+            pass  # closed from this side: nothing is lost, unless it was given up
         return False
 
     async def _transmit(self, job: SendJob) -> None:

@@ -53,16 +53,16 @@ class ISOStream(trio.abc.Stream):
         self._receiving = OneTask("another task is already receiving on this connection")
 
     async def establish(self, received: bytes = b"") -> None:
-        """Agree with the partner on selectors and sizes. Time limits belong to the caller.
+        """Agree with the partner on selectors and sizes; an active machine has begun to connect already.
+
+        Time limits belong to the caller.
 
         Args:
-            received: On the passive side: what the partner has sent already.
+            received: What the partner has sent already.
 
         Raises:
             trio.BrokenResourceError: With the reason as its cause; `explain` tells it.
         """
-        if not received:
-            self._machine.connect()
         with self._receiving:
             while not self._machine.established:
                 await self._flush()

@@ -213,6 +213,8 @@ class Opener:
         machine = IsoConnection(
             active=end.active, local=end.local_selector, remote=end.remote_selector, limit=self.profile.max_len
         )
+        if end.active:
+            machine.connect()
         stream = ISOStream(tcp, machine)
         try:
             with trio.fail_after(self.profile.handshake_timeout):

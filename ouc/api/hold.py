@@ -1,0 +1,397 @@
+"""A connection that is kept up: the station establishes it, attends to it and tries again, and a program uses it while it
+stands.
+
+The program's side here and the blocks are two users of the same port: there is one way of reconnecting, with the pauses of
+the profile, and one place that decides. A program waits where a block is called again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from functools import partial
+from typing import Any, Literal, Self, TypeAlias
+
+import attrs
+import trio
+
+from ..connection import Link, LinkEvent, Port, SendJob
+from ..errors import ConnectionLost, Failure, LocalProtocolError, OUCError, ParameterError
+from ..station import Happening, Station
+from ..status import Status
+from ..tls import TLSFacts
+from ..transport import Background
+from ..wire import Delivery
+from .bell import Bell
+from .conversation import Conversation, bytes_of
+
+__all__ = ["Held", "HeldConnection", "LifeSign", "WhenDown"]
+
+_log = logging.getLogger("ouc.api")
+
+#: What a send does while the connection is down.
+WhenDown: TypeAlias = Literal["raise", "wait", "latest"]
+# Changes kept for a program that does not look; older ones are forgotten, and counted.
+_CHANGES = 256
+
+
+@attrs.frozen(kw_only=True)
+class LifeSign:
+    """Notices a dead partner long before TCP's keep-alive does.
+
+    Attributes:
+        every: Seconds without a message of ours after which `message` is sent; 0 sends nothing.
+        message: What is sent; the partner's program must know it. Needed where `every` is not 0.
+        patience: Seconds without a byte from the partner after which the connection counts as lost (16#80C7); 0 waits for
+            ever.
+    """
+
+    every: float = 0.0
+    message: bytes = b""
+    patience: float = 0.0
+
+    def __attrs_post_init__(self) -> None:
+        if self.every < 0 or self.patience < 0 or (self.every and not self.message) or not (self.every or self.patience):
+            raise ParameterError(
+                "a life sign needs `every` with a message, or `patience`, in seconds", where="life_sign",
+                remedy="LifeSign(every=1, message=b'...', patience=5)",
+            )  # fmt: skip
+
+
+class HeldConnection(Conversation):
+    """One establishment of a held connection, from the partner's coming to its going.
+
+    What the partner sent before it went can still be received afterwards.
+    """
+
+    def __init__(self, held: Held, happening: Happening) -> None:
+        super().__init__(held.link)
+        self._held = held
+        self._happening = happening
+        #: Which establishment of the connection this is, counted from 1.
+        self.number = held.link.epoch
+        # Its own: the next establishment begins with another one.
+        self._inbox = held.link.inbox
+        self._receiving = False
+        self._pending: SendJob | None = None
+
+    @property
+    def partner(self) -> str:
+        """Plant address and port of the other end."""
+        return self._happening.partner
+
+    @property
+    def tls(self) -> TLSFacts | None:
+        """What TLS agreed on, None on a plain connection."""
+        return self._happening.facts
+
+    @property
+    def established(self) -> bool:
+        """Whether this establishment still stands."""
+        return self._link.established and self._link.epoch == self.number
+
+    def _lost(self) -> ConnectionLost:
+        told = self._held.losses.get(self.number)
+        failure = (told and told.failure) or Failure("the connection was closed from this side", Status(0x80C5))
+        return ConnectionLost(failure.what, status=failure.status, where=failure.where, remedy=failure.remedy)
+
+    async def _hand_over(self, data: memoryview) -> None:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        # A send that was cancelled goes out all the same, whole; the next one waits for its turn.
+        while self._pending is not None and not (self._pending.done or self._pending.failure):
+            await self._held.bell.wait()
+        if not self.established:
+            raise self._lost()
+        job = self._pending = self._held.port.send(self._link, bytes(data))
+        await self._held.bell.until(lambda: job.done or job.failure)
+        if job.failure is not None:
+            raise _raised(job.failure, self._lost() if not self.established else None)
+
+    async def _arrived(self, limit: int) -> bytes:
+        if self._receiving:
+            raise LocalProtocolError("another task is already receiving on this connection")
+        self._receiving = True
+        area = bytearray(min(limit, 65_536) if not self._has_messages else 65_536)
+        try:
+            await trio.lowlevel.checkpoint_if_cancelled()
+            while True:
+                taken = self._inbox.take(memoryview(area), Delivery.AD_HOC)
+                if taken:
+                    self._held.room_made()
+                    return bytes(area[:taken])
+                if not self.established:
+                    told = self._held.losses.get(self.number)
+                    if told is not None and told.orderly:
+                        return b""
+                    raise self._lost()
+                await self._held.bell.wait()
+        finally:
+            self._receiving = False
+
+
+def _raised(failure: Failure, lost: ConnectionLost | None) -> OUCError:
+    # A job that the end of its connection overtook (80A7) fails for the reason of that end.
+    return lost if lost is not None and failure.status == 0x80A7 else ConnectionLost.of(failure)
+
+
+class Changes:
+    """An async iterator over happenings; two of the same connection share them."""
+
+    def __init__(self, bell: Bell, waiting: deque[Happening]) -> None:
+        self._bell = bell
+        self._waiting = waiting
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Happening:
+        await self._bell.until(lambda: self._waiting)
+        return self._waiting.popleft()
+
+
+class Held:
+    """A connection that is kept up; made by `Station.hold`.
+
+    Sending and receiving use whatever establishment stands at the moment. Iterating gives one `HeldConnection` per
+    establishment:
+
+        async for connection in held:
+            async for piece in connection:
+                ...
+    """
+
+    def __init__(
+        self,
+        station: Station,
+        description: Any,
+        *,
+        when_down: WhenDown = "raise",
+        patience: float | None = None,
+        life_sign: LifeSign | None = None,
+    ) -> None:
+        if when_down not in ("raise", "wait", "latest"):
+            raise ParameterError(f"there is no {when_down!r}", where="when_down", remedy="Choose raise, wait or latest")
+        self._station = station
+        self._description = description
+        self._when_down = when_down
+        self._patience = patience
+        self._life_sign = life_sign
+        self._background = Background()
+        self.port: Port = station.port
+        self.link: Link
+        self.bell: Bell
+        #: How the last establishments ended, by their number.
+        self.losses: dict[int, Happening] = {}
+        self._current: HeldConnection | None = None
+        self._shown = 0
+        self._changes: deque[Happening] = deque(maxlen=_CHANGES)
+        self._latest: memoryview | None = None
+        self._sending = trio.Lock()
+        self._last_sent = self._last_heard = 0.0
+        self._heard = 0
+        #: Changes that nobody looked at in time.
+        self.missed = 0
+        #: Messages that `latest` replaced by a newer one, or that a loss took away on their way.
+        self.dropped = 0
+
+    async def __aenter__(self) -> Held:
+        # A wrong reference is told now, and not at every attempt.
+        self._station.check(self._description)
+        self.link = self.port.establish(self._description)
+        self.bell = Bell(self.link)
+        self._station.listeners.append(self._note)
+        nursery = await self._background.__aenter__()
+        if self._when_down == "latest":
+            nursery.start_soon(self._pour)
+        if self._life_sign is not None:
+            nursery.start_soon(partial(self._keep_alive, self._life_sign))
+        return self
+
+    async def __aexit__(self, *error: Any) -> bool | None:
+        self._station.listeners.remove(self._note)
+        try:
+            return await self._background.__aexit__(*error)
+        finally:
+            # What was handed over is delivered, as leaving a `connect` does.
+            if self.link.settings.graceful_shutdown is None:
+                self.link.settings.graceful_shutdown = self.link.endpoint.protocol == "TCP" or None
+            self.port.terminate(self.link)
+            with trio.CancelScope(shield=True), trio.move_on_after(_CLOSING):
+                await self.bell.until(lambda: not self.link.state)
+
+    def __repr__(self) -> str:
+        return f"<Held {self.link.connection_id}, {self.link.state.name.lower()}>"
+
+    # -- what is going on ------------------------------------------------------------------------------------------
+
+    def _note(self, happening: Happening) -> None:
+        if happening.connection_id != self.link.connection_id:
+            return
+        if happening.event is LinkEvent.UP:
+            self._current = HeldConnection(self, happening)
+            self._last_sent = self._last_heard = trio.current_time()
+            self._heard = self.link.received
+        elif happening.event is LinkEvent.LOST:
+            self.losses[self.link.epoch] = happening
+            # Only the latest ones can still be asked for.
+            self.losses.pop(self.link.epoch - 16, None)
+        self.missed += len(self._changes) == _CHANGES
+        self._changes.append(happening)
+        self.bell.ring()
+
+    def room_made(self) -> None:
+        """The inbox has room again."""
+        self._station.room_made(self.link)
+
+    @property
+    def up(self) -> bool:
+        """Whether the connection stands."""
+        return self.link.established
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why it last went down or could not come up; None while it never did."""
+        return self.link.failure
+
+    @property
+    def current(self) -> HeldConnection:
+        """The establishment that stands.
+
+        Raises:
+            ConnectionLost: None does, with the reason of the last failure.
+        """
+        if self._current is None or not self._current.established:
+            raise self._down()
+        return self._current
+
+    def _down(self) -> ConnectionLost:
+        failure = self.link.failure or Failure("the connection is not established yet", Status(0x80A1))
+        return ConnectionLost(failure.what, status=failure.status, where=failure.where, remedy=failure.remedy)
+
+    async def wait_up(self) -> HeldConnection:
+        """Wait until the connection stands. Time limits belong to the caller's cancel scope."""
+        await self.bell.until(lambda: self._current is not None and self._current.established)
+        return self.current
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> HeldConnection:
+        """The next establishment; those that came and went meanwhile are passed over."""
+        await self.bell.until(lambda: self._current is not None and self._current.number > self._shown)
+        assert self._current is not None  # noqa: S101 - that is what was waited for
+        self._shown = self._current.number
+        return self._current
+
+    def changes(self) -> Changes:
+        """What happens to the connection, from the beginning on: `UP`, `REFUSED`, `LOST`, each with its reason.
+
+        An async iterator without an end.
+        """
+        return Changes(self.bell, self._changes)
+
+    # -- sending and receiving ---------------------------------------------------------------------------------------
+
+    async def send(self, data: Any) -> None:
+        """Send one message over the establishment that stands; while none does, as `when_down` says:
+
+        * `raise`: raises at once.
+        * `wait`: waits for the connection, at most `patience` seconds.
+        * `latest`: keeps the message until the connection stands; a newer one replaces it, and `dropped` counts.
+
+        Raises:
+            ConnectionLost: The connection is down, or was lost meanwhile; the message is not sent again.
+        """
+        view = bytes_of(data)
+        if self._when_down == "latest":
+            self._keep(view)
+            return
+        async with self._sending:
+            connection = await self._standing()
+            await self._send_over(connection, view)
+
+    async def _send_over(self, connection: HeldConnection, view: memoryview) -> None:
+        await connection.send(view)
+        self._last_sent = trio.current_time()
+
+    async def _standing(self) -> HeldConnection:
+        if self._when_down == "wait" and not self.up:
+            with trio.move_on_after(self._patience if self._patience is not None else float("inf")):
+                return await self.wait_up()
+        return self.current
+
+    def _keep(self, view: memoryview) -> None:
+        self.dropped += self._latest is not None
+        self._latest = memoryview(bytes(view))
+        self.bell.ring()
+
+    async def _pour(self) -> None:
+        """Send the latest message as soon as the connection takes it."""
+        while True:
+            await self.bell.until(lambda: self._latest is not None and self.up)
+            view, self._latest = self._latest, None
+            assert view is not None  # noqa: S101 - that is what was waited for
+            try:
+                async with self._sending:
+                    await self._send_over(await self.wait_up(), view)
+            except OUCError as error:
+                self.dropped += 1
+                _log.warning("connection %d: a message was lost on its way: %s", self.link.connection_id, error)
+
+    async def receive_some(self, limit: int = 65_536) -> bytes:
+        """As `HeldConnection.receive_some`, of the establishment that stands or the next one.
+
+        Raises:
+            ConnectionLost: It was lost meanwhile; the next call waits for the next one.
+        """
+        return await (await self.wait_up()).receive_some(limit)
+
+    async def receive(self, size: int) -> bytes:
+        """As `HeldConnection.receive`, of the establishment that stands or the next one."""
+        return await (await self.wait_up()).receive(size)
+
+    # -- the life sign -----------------------------------------------------------------------------------------------
+
+    async def _keep_alive(self, sign: LifeSign) -> None:
+        while True:
+            await self._watch(await self.wait_up(), sign)
+
+    async def _watch(self, connection: HeldConnection, sign: LifeSign) -> None:
+        """Look after one establishment until it is over."""
+        while connection.established:
+            now = trio.current_time()
+            if self.link.received != self._heard:
+                self._heard, self._last_heard = self.link.received, now
+            speak = self._last_sent + sign.every - now if sign.every else float("inf")
+            despair = self._last_heard + sign.patience - now if sign.patience else float("inf")
+            if despair <= 0:
+                self._give_up(sign)
+                await self.bell.until(lambda: not connection.established)
+            elif speak <= 0:
+                await self._say(connection, sign)
+            else:
+                await trio.sleep(min(speak, despair))
+
+    async def _say(self, connection: HeldConnection, sign: LifeSign) -> None:
+        # The time counts from now even if nothing left: a partner that takes no bytes is not asked more often.
+        self._last_sent = trio.current_time()
+        with trio.move_on_after(sign.patience or sign.every):
+            try:
+                async with self._sending:
+                    await connection.send(sign.message)
+            except OUCError:
+                return  # the loss is told by the connection itself
+
+    def _give_up(self, sign: LifeSign) -> None:
+        self._station.give_up(
+            self.link,
+            Failure(
+                f"the partner gave no sign of life for {sign.patience:g} s",
+                Status(0x80C7),
+                remedy="Is the PLC in RUN, and does its program send within that time?",
+            ),
+        )
+
+
+# Seconds that closing may take before the station ends it.
+_CLOSING = 6.0

@@ -1,0 +1,264 @@
+"""A server for many partners, joined messages, records, ISO-on-TCP and UDP in Python style."""
+
+from __future__ import annotations
+
+import sys
+from ipaddress import IPv4Address
+from typing import Any
+
+import attrs
+import pytest
+import trio
+
+import ouc
+from ouc.api import Connection
+from ouc.errors import ConnectionLost, LocalProtocolError, OUCError, ParameterError
+from ouc.params import TCON_IP_RFC, TCON_IP_v4, TDiag_Status
+from ouc.s7 import DataBlock
+
+from ..plant import client_description, free_port, plant, server_description
+from .test_hold import QUICK, station
+from .test_station import joined
+
+no_own_addresses = pytest.mark.skipif(sys.platform == "darwin", reason="macOS configures one loopback address")
+
+
+def for_anybody(port: int) -> Any:
+    described = server_description(port)
+    return attrs.evolve(described, ConnPara=attrs.evolve(described.ConnPara, RemoteAddress="0.0.0.0"))
+
+
+async def echo(connection: Connection) -> None:
+    async for piece in connection:
+        await connection.send(piece)
+
+
+async def test_ten_partners_at_once_are_served_each_in_its_own_task() -> None:
+    port = free_port()
+    async with station("PLC-1") as one, station("PLC-2") as two, trio.open_nursery() as nursery:
+        await nursery.start(one.serve, for_anybody(port), echo)
+        waiting = trio.Event()
+        done = 0
+
+        async def partner(number: int) -> None:
+            nonlocal done
+            described = client_description(port)
+            mine = attrs.evolve(described, ConnPara=attrs.evolve(described.ConnPara, ID=number))
+            async with two.connect(mine) as connection:
+                await connection.send(b"%03d" % number)
+                assert await connection.receive(3) == b"%03d" % number
+                done += 1
+                if done == 10:
+                    waiting.set()
+                await waiting.wait()
+
+        with trio.fail_after(30):
+            async with trio.open_nursery() as partners:
+                for number in range(1, 11):
+                    partners.start_soon(partner, number)
+        assert one.port.find(1) is not None
+        nursery.cancel_scope.cancel()
+    assert one.port.links == ()
+
+
+async def test_a_partner_whose_connection_breaks_ends_its_own_task_only() -> None:
+    port = free_port()
+    async with station("PLC-1") as one, station("PLC-2") as two, trio.open_nursery() as nursery:
+        await nursery.start(one.serve, for_anybody(port), echo)
+        with trio.fail_after(30):
+            async with two.connect(client_description(port)) as rude:
+                rude._wire.tcp.abort()
+            async with two.connect(client_description(port)) as good:
+                await good.send(b"still there?")
+                assert await good.receive(12) == b"still there?"
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_partner_too_many_is_reset_and_the_others_go_on() -> None:
+    port = free_port()
+    async with station("PLC-1") as one, station("PLC-2") as two, station("PLC-2") as three, trio.open_nursery() as nursery:
+        async def serve(task_status: Any) -> None:
+            await one.serve(for_anybody(port), echo, at_once=1, task_status=task_status)
+
+        await nursery.start(serve)
+        with trio.fail_after(30):
+            async with two.connect(client_description(port)) as first:
+                await first.send(b"one")
+                assert await first.receive(3) == b"one"
+                with pytest.raises(OUCError) as caught:
+                    async with three.connect(client_description(port)) as second:
+                        await second.receive(1)
+                assert caught.value.status == 0x80C5
+                await first.send(b"two")
+                assert await first.receive(3) == b"two"
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_mistake_in_the_handler_ends_the_serving() -> None:
+    port = free_port()
+
+    async def wrong(connection: Connection) -> None:
+        raise ZeroDivisionError
+
+    with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True, allow_unwrapped=True):
+        async with station("PLC-1") as one, station("PLC-2") as two, trio.open_nursery() as nursery:
+            await nursery.start(one.serve, for_anybody(port), wrong)
+            with trio.fail_after(30):
+                try:
+                    async with two.connect(client_description(port)) as connection:
+                        await connection.receive(1)
+                except OUCError:
+                    await trio.sleep_forever()
+
+
+async def test_an_active_description_cannot_serve() -> None:
+    async with station("PLC-2") as two:
+        with pytest.raises(ParameterError, match="passive"):
+            await two.serve(client_description(free_port()), echo)
+        assert two.port.links == ()
+
+
+async def test_strangers_without_a_certificate_are_refused_and_never_reach_the_handler() -> None:
+    port = free_port()
+    reached = []
+
+    async def handler(connection: Connection) -> None:
+        reached.append(connection.partner)
+        await echo(connection)
+
+    async with station("PLC-1") as one, trio.open_nursery() as nursery:
+        happened: list[Any] = []
+        one.listeners.append(happened.append)
+        await nursery.start(one.serve, for_anybody(port), handler)
+        async with station("PLC-2") as two:
+            with trio.fail_after(30), pytest.raises(OUCError):
+                async with two.connect(client_description(port, TLSClientCertRef=0)) as connection:
+                    await connection.receive(1)
+        with trio.fail_after(30):
+            while not happened:
+                await trio.lowlevel.checkpoint()
+        assert happened[0].failure.status == 0x80E2
+        assert reached == []
+        nursery.cancel_scope.cancel()
+
+
+# -- messages ----------------------------------------------------------------------------------------------------------
+
+
+async def test_joined_messages_arrive_in_order_and_in_few_records() -> None:
+    async with joined() as (client, server):
+        messages = [b"%05d" % number + bytes(253) for number in range(500)]
+        async with trio.open_nursery() as nursery:
+
+            async def send() -> None:
+                assert await client.send_many(messages) == 500
+
+            nursery.start_soon(send)
+            assert await server.receive(500 * 258) == b"".join(messages)
+
+
+async def test_records_of_a_layout_come_one_by_one_until_the_partner_closes() -> None:
+    block = DataBlock({"number": "Int", "text": "String[10]"})
+    async with joined() as (client, server):
+        for number in range(3):
+            block["number"] = number
+            await client.send(block)
+        await client.aclose()
+        got = [record["number"] async for record in server.records(block)]
+    assert got == [0, 1, 2]
+
+
+async def test_records_may_be_structures_and_a_cut_one_is_told() -> None:
+    async with joined() as (client, server):
+        await client.send(TDiag_Status(ID=7))
+        await client.send(b"too short")
+        await client.aclose()
+        got: list[TDiag_Status] = []
+        with pytest.raises(ConnectionLost):
+            async for record in server.records(TDiag_Status):
+                got.append(record)  # noqa: PERF401 - kept although the iteration ends in an exception
+    assert got == [TDiag_Status(ID=7)]
+
+
+# -- ISO-on-TCP ---------------------------------------------------------------------------------------------------------
+
+CALLED: Any = b"server"
+CALLING: Any = b"client"
+
+
+@no_own_addresses
+async def test_ISO_messages_keep_their_boundaries_in_Python_style_too() -> None:
+    port = free_port()
+    passive = TCON_IP_RFC(
+        active_established=False, remote_address="192.168.0.2", local_tselector=CALLED, remote_tselector=CALLING
+    )
+    active = TCON_IP_RFC(remote_address="192.168.0.1", local_tselector=CALLING, remote_tselector=CALLED)
+    options: dict[str, Any] = {"addresses": ouc.loopback(), "profile": QUICK, "iso_port": port}
+    async with ouc.Station(address="192.168.0.1", **options) as one, ouc.Station(address="192.168.0.2", **options) as two:
+        with trio.fail_after(30):
+            async with trio.open_nursery() as nursery:
+                got: list[bytes] = []
+
+                async def handler(connection: Connection) -> None:
+                    async for message in connection:
+                        got.append(message)
+                        await connection.send(message[::-1])
+
+                await nursery.start(one.serve, passive, handler)
+                async with two.connect(active) as connection:
+                    assert await connection.send_many([b"one", b"two!", bytes(60_000)]) == 3
+                    assert await connection.receive_message() == b"eno"
+                    with pytest.raises(ParameterError) as caught:
+                        await connection.receive(3)
+                    assert caught.value.status == 0x8088
+                    assert await connection.receive(4) == b"!owt"
+                    area = bytearray(65_536)
+                    assert await connection.receive_into(area) == 60_000
+                nursery.cancel_scope.cancel()
+        assert got == [b"one", b"two!", bytes(60_000)]
+
+
+async def test_TCP_has_no_messages_and_says_what_to_use_instead() -> None:
+    async with joined() as (client, _):
+        with pytest.raises(LocalProtocolError, match="boundaries"):
+            await client.receive_message()
+
+
+# -- UDP -----------------------------------------------------------------------------------------------------------------
+
+
+def udp(port: int) -> TCON_IP_v4:
+    return TCON_IP_v4(ConnectionType=19, ActiveEstablished=False, RemoteAddress="192.168.0.9", LocalPort=port, RemotePort=0)
+
+
+@no_own_addresses
+async def test_datagrams_in_Python_style() -> None:
+    port = free_port()
+    options: dict[str, Any] = {"addresses": ouc.loopback(), "profile": QUICK}
+    async with ouc.Station(address="192.168.0.1", **options) as one, ouc.Station(address="192.168.0.2", **options) as two:
+        with trio.fail_after(30):
+            async with one.datagrams(udp(port)) as first, two.datagrams(udp(port)) as second:
+                await first.send(b"ping", ("192.168.0.2", port))
+                data, sender = await second.receive()
+                assert (data, sender) == (b"ping", (IPv4Address("192.168.0.1"), port))
+                await second.send(b"pong", sender)
+                async for data, _ in first:
+                    assert data == b"pong"
+                    break
+                with pytest.raises(ParameterError) as caught:
+                    await first.send(bytes(2049), sender)
+                assert caught.value.status == 0x8085
+
+
+async def test_UDP_has_no_connections_and_TCP_no_datagrams() -> None:
+    async with ouc.Station(addresses=ouc.loopback()) as one:
+        with pytest.raises(ParameterError) as caught:
+            async with one.connect(udp(free_port())):
+                raise AssertionError("connected")
+        assert caught.value.status == 0x80B3
+    async with station("PLC-1") as one:
+        with pytest.raises(ParameterError) as caught:
+            async with one.datagrams(server_description(free_port())):
+                raise AssertionError("opened")
+        assert caught.value.status == 0x80B3
+    assert plant().device("PLC-1") is not None
