@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import aio, certs, params, profiles, s7, source, status, sync
-    from .api import Connection, Station, connect
+    from .api import Connection, Held, LifeSign, Station, connect, hold, serve
     from .blocks import TRCV_C, TSEND_C
     from .certs import Project
     from .errors import (
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 # Public name -> the room it lives in.
 _HOMES = {
-    **dict.fromkeys(("Connection", "Station", "connect"), "api"),
+    **dict.fromkeys(("Connection", "Held", "LifeSign", "Station", "connect", "hold", "serve"), "api"),
     **dict.fromkeys(("TRCV_C", "TSEND_C"), "blocks"),
     "Project": "certs",
     **dict.fromkeys(
@@ -57,6 +57,8 @@ __all__ = [
     "ConnectionLost",
     "DataBlock",
     "Failure",
+    "Held",
+    "LifeSign",
     "LocalProtocolError",
     "OUCError",
     "ParameterError",
@@ -68,10 +70,12 @@ __all__ = [
     "aio",
     "certs",
     "connect",
+    "hold",
     "loopback",
     "params",
     "profiles",
     "s7",
+    "serve",
     "source",
     "status",
     "sync",

@@ -8,28 +8,31 @@
 
 Everything runs in the same background trio thread as the blocking face; each call is awaited in the caller's event loop and
 can be cancelled there. A cancelled receive loses nothing; a send that is cancelled halfway leaves a connection on which later
-sends fail, because the partner has a part of the message.
+sends fail, because the partner has a part of the message (on a held connection it is sent to its end instead).
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, TypeVar
+from ipaddress import IPv4Address
+from typing import Any, Generic, NoReturn, Self, TypeVar, Unpack
+
+import trio
 
 from . import api
-from .api.quick import Material
-from .api.quick import connect as connect_trio
-from .bridge import Kept, background
+from .api import ConnectionFacts, Credentials, LifeSign, WhenDown
+from .bridge import Kept, alone, background
 from .certs import Device
-from .errors import ConnectionLost
+from .errors import ConnectionLost, Failure
+from .s7 import DataBlock, Structure
+from .station import Happening
 from .tls import TLSFacts
 
-__all__ = ["Connection", "Station", "connect"]
+__all__ = ["Connection", "Datagrams", "Handler", "Held", "Station", "connect", "hold", "serve", "serving"]
 
 _T = TypeVar("_T")
 
@@ -47,10 +50,43 @@ async def _outcome(future: Future[_T], cancel: Callable[[], None]) -> _T:
         raise
 
 
-class Connection:
-    """An established connection; made by `connect` and `Station.connect`."""
+async def _call(work: Callable[[], Awaitable[_T]]) -> _T:
+    job = background().start(work)
+    return await _outcome(job.future, job.cancel)
 
-    def __init__(self, connection: api.Connection) -> None:
+
+class _OverError(Exception):
+    pass
+
+
+class _Each(Generic[_T]):
+    """An async iterator of the trio thread, iterated in the caller's loop."""
+
+    def __init__(self, source: Any, make: Callable[[Any], _T] = lambda value: value) -> None:
+        self._source = source
+        self._make = make
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> _T:
+        try:
+            return self._make(await _call(self._next))
+        except _OverError:
+            raise StopAsyncIteration from None
+
+    async def _next(self) -> Any:
+        # A StopAsyncIteration cannot be the outcome of a future.
+        try:
+            return await self._source.__anext__()
+        except StopAsyncIteration:
+            raise _OverError from None
+
+
+class Connection:
+    """An established connection, or one establishment of a held one; the calls are those of `ouc.api.Conversation`."""
+
+    def __init__(self, connection: api.Conversation) -> None:
         self._connection = connection
 
     def __repr__(self) -> str:
@@ -71,27 +107,46 @@ class Connection:
         """What TLS agreed on, None on a plain connection."""
         return self._connection.tls
 
-    async def _call(self, work: Callable[[], Any]) -> Any:
-        job = background().start(work)
-        return await _outcome(job.future, job.cancel)
+    @property
+    def ended(self) -> bool:
+        """Whether the partner has closed its side and everything it sent was received."""
+        return self._connection.ended
+
+    @property
+    def facts(self) -> ConnectionFacts:
+        """Partner, certificate, TLS and counters as a frozen value."""
+        return self._connection.facts
 
     async def send(self, data: Any) -> None:
         """As `ouc.Connection.send`."""
-        await self._call(lambda: self._connection.send(data))
+        await _call(lambda: self._connection.send(data))
+
+    async def send_many(self, messages: Iterable[Any]) -> int:
+        """As `ouc.Connection.send_many`: joined into as few records as possible."""
+        collected = list(messages)  # what a generator does belongs to the caller's thread
+        return await _call(lambda: self._connection.send_many(collected))
 
     async def receive(self, size: int) -> bytes:
         """As `ouc.Connection.receive`: exactly `size` bytes."""
-        return bytes(await self._call(lambda: self._connection.receive(size)))
+        return await _call(lambda: self._connection.receive(size))
 
     async def receive_some(self, limit: int = 65_536) -> bytes:
         """As `ouc.Connection.receive_some`: what has arrived."""
-        return bytes(await self._call(lambda: self._connection.receive_some(limit)))
+        return await _call(lambda: self._connection.receive_some(limit))
+
+    async def receive_message(self) -> bytes:
+        """As `ouc.Connection.receive_message`: the next message of an ISO-on-TCP connection."""
+        return await _call(self._connection.receive_message)
 
     async def receive_into(self, data: Any) -> int:
         """As `ouc.Connection.receive_into`: fill a data block."""
-        return int(await self._call(lambda: self._connection.receive_into(data)))
+        return await _call(lambda: self._connection.receive_into(data))
 
-    def __aiter__(self) -> Connection:
+    def records(self, layout: DataBlock | type[Structure]) -> _Each[Any]:
+        """As `ouc.Connection.records`: what the partner sends, record by record, until it closes."""
+        return _Each(self._connection.records(layout))
+
+    def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
@@ -104,43 +159,228 @@ class Connection:
             raise
 
 
+#: What becomes of one partner of a server.
+Handler = Callable[[Connection], Awaitable[None]]
+
+
+class Held:
+    """A connection that is kept up; see `ouc.api.Held`. Iterating gives one `Connection` per establishment."""
+
+    def __init__(self, held: api.Held) -> None:
+        self._held = held
+
+    def __repr__(self) -> str:
+        return repr(self._held)
+
+    @property
+    def up(self) -> bool:
+        """Whether the connection stands."""
+        return self._held.up
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why it last went down or could not come up; None while it never did."""
+        return self._held.failure
+
+    @property
+    def dropped(self) -> int:
+        """Messages that `latest` replaced by a newer one, or that a loss took away on their way."""
+        return self._held.dropped
+
+    @property
+    def current(self) -> Connection:
+        """The establishment that stands.
+
+        Raises:
+            ConnectionLost: None does.
+        """
+        return Connection(self._held.current)
+
+    async def wait_up(self) -> Connection:
+        """Wait until the connection stands."""
+        return Connection(await _call(self._held.wait_up))
+
+    async def send(self, data: Any) -> None:
+        """As `ouc.api.Held.send`."""
+        await _call(lambda: self._held.send(data))
+
+    async def receive(self, size: int) -> bytes:
+        """As `ouc.api.Held.receive`."""
+        return await _call(lambda: self._held.receive(size))
+
+    async def receive_some(self, limit: int = 65_536) -> bytes:
+        """As `ouc.api.Held.receive_some`."""
+        return await _call(lambda: self._held.receive_some(limit))
+
+    def changes(self) -> _Each[Happening]:
+        """What happens to the connection, from the beginning on; an async iterator without an end."""
+        return _Each(self._held.changes())
+
+    def __aiter__(self) -> _Each[Connection]:
+        return _Each(self._held, Connection)
+
+
+class Datagrams:
+    """A local UDP port; see `ouc.api.Datagrams`."""
+
+    def __init__(self, datagrams: api.Datagrams) -> None:
+        self._datagrams = datagrams
+
+    async def send(self, data: Any, to: tuple[str | IPv4Address, int]) -> None:
+        """As `ouc.api.Datagrams.send`."""
+        await _call(lambda: self._datagrams.send(data, to))
+
+    async def receive(self) -> tuple[bytes, tuple[IPv4Address, int]]:
+        """The next datagram, and where it came from."""
+        return await _call(self._datagrams.receive)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> tuple[bytes, tuple[IPv4Address, int]]:
+        return await self.receive()
+
+
 @asynccontextmanager
-async def _kept(manager: AbstractAsyncContextManager[_T]) -> AsyncIterator[_T]:
+async def _kept(manager: AbstractAsyncContextManager[_T]) -> AsyncIterator[tuple[_T, Kept[_T]]]:
     kept = Kept(background(), manager)
     value = await _outcome(kept.entered, kept.cancel)
     try:
-        yield value
-    finally:
+        yield value, kept
+    except BaseException:
+        # What the body raised says more than what closing makes of it.
+        with contextlib.suppress(Exception):
+            await _outcome(kept.close(), kept.cancel)
+        raise
+    try:
         await _outcome(kept.close(), kept.cancel)
+    except BaseExceptionGroup as group:
+        raise alone(group) from None
 
 
 @asynccontextmanager
 async def connect(
-    host: str,
-    port: int,
-    *,
-    ca: Material | Sequence[Material] | None = None,
-    cert: Material | None = None,
-    key: Material | None = None,
-    password: str | bytes | None = None,
-    project: str | os.PathLike[str] | None = None,
-    device: str | None = None,
-    trust: int = 0,
-    own: int = 0,
-    check_address: bool = True,
-    plain: bool = False,
+    host: str, port: int, *, check_address: bool = True, local_port: int = 0, **credentials: Unpack[Credentials]
 ) -> AsyncIterator[Connection]:
     """As `ouc.connect`, for asyncio.
 
     Raises:
         OUCError: As `ouc.connect`.
     """
-    manager = connect_trio(
-        host, port, ca=ca, cert=cert, key=key, password=password, project=project, device=device, trust=trust, own=own,
-        check_address=check_address, plain=plain,
-    )  # fmt: skip
-    async with _kept(manager) as connection:
+    manager = api.connect(host, port, check_address=check_address, local_port=local_port, **credentials)
+    async with _kept(manager) as (connection, _):
         yield Connection(connection)
+
+
+@asynccontextmanager
+async def hold(
+    host: str,
+    port: int,
+    *,
+    when_down: WhenDown = "raise",
+    patience: float | None = None,
+    life_sign: LifeSign | None = None,
+    check_address: bool = True,
+    local_port: int = 0,
+    **credentials: Unpack[Credentials],
+) -> AsyncIterator[Held]:
+    """As `ouc.hold`, for asyncio.
+
+    Raises:
+        OUCError: As `ouc.hold`.
+    """
+    manager = api.hold(
+        host, port, when_down=when_down, patience=patience, life_sign=life_sign, check_address=check_address,
+        local_port=local_port, **credentials,
+    )  # fmt: skip
+    async with _kept(manager) as (held, _):
+        yield Held(held)
+
+
+def _in_this_loop(handler: Handler) -> api.Handler:
+    """A handler that runs in the caller's event loop, for partners that live in the trio thread."""
+    loop = asyncio.get_running_loop()
+
+    async def call(connection: api.Connection) -> None:
+        finished = trio.Event()
+        token = trio.lowlevel.current_trio_token()
+
+        def over(_: Future[None]) -> None:
+            with contextlib.suppress(trio.RunFinishedError):
+                token.run_sync_soon(finished.set)
+
+        async def handle() -> None:
+            await handler(Connection(connection))
+
+        task = asyncio.run_coroutine_threadsafe(handle(), loop)
+        task.add_done_callback(over)
+        try:
+            await finished.wait()
+        finally:
+            task.cancel()
+        task.result()
+
+    return call
+
+
+@asynccontextmanager
+async def _served(manager: AbstractAsyncContextManager[Any]) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    async with _kept(manager) as (_, kept):
+
+        async def finished() -> None:
+            try:
+                await asyncio.shield(asyncio.wrap_future(kept.finished))
+            except BaseExceptionGroup as group:
+                raise alone(group) from None
+
+        yield finished
+
+
+@asynccontextmanager
+async def serving(
+    port: int,
+    handler: Handler,
+    *,
+    host: str | None = None,
+    partner: str = "0.0.0.0",  # noqa: S104 - what a description says for "any partner"
+    require_client_certificate: bool | None = None,
+    at_once: int | None = None,
+    **credentials: Unpack[Credentials],
+) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """As `serve`, for the body of an `async with`, which begins when the port is open; awaiting what it gives goes on serving.
+
+    Raises:
+        OUCError: As `ouc.serve`.
+    """
+    manager = api.serving(
+        port, _in_this_loop(handler), host=host, partner=partner,
+        require_client_certificate=require_client_certificate, at_once=at_once, **credentials,
+    )  # fmt: skip
+    async with _served(manager) as finished:
+        yield finished
+
+
+async def serve(
+    port: int,
+    handler: Handler,
+    *,
+    host: str | None = None,
+    partner: str = "0.0.0.0",  # noqa: S104 - what a description says for "any partner"
+    require_client_certificate: bool | None = None,
+    at_once: int | None = None,
+    **credentials: Unpack[Credentials],
+) -> NoReturn:
+    """As `ouc.serve`, for asyncio: `handler` runs in the caller's event loop, a task per partner; until cancelled.
+
+    Raises:
+        OUCError: As `ouc.serve`.
+    """
+    async with serving(
+        port, handler, host=host, partner=partner, require_client_certificate=require_client_certificate,
+        at_once=at_once, **credentials,
+    ) as finished:  # fmt: skip
+        await finished()
+    raise AssertionError  # it serves until it is cancelled
 
 
 class Station:
@@ -168,5 +408,45 @@ class Station:
         Raises:
             OUCError: As `ouc.Station.connect`.
         """
-        async with _kept(self._station.connect(description)) as connection:
+        async with _kept(self._station.connect(description)) as (connection, _):
             yield Connection(connection)
+
+    @asynccontextmanager
+    async def hold(
+        self,
+        description: Any,
+        *,
+        when_down: WhenDown = "raise",
+        patience: float | None = None,
+        life_sign: LifeSign | None = None,
+    ) -> AsyncIterator[Held]:
+        """As `ouc.Station.hold`.
+
+        Raises:
+            OUCError: As `ouc.Station.hold`.
+        """
+        held = self._station.hold(description, when_down=when_down, patience=patience, life_sign=life_sign)
+        async with _kept(held) as (value, _):
+            yield Held(value)
+
+    @asynccontextmanager
+    async def serving(
+        self, description: Any, handler: Handler, *, at_once: int | None = None
+    ) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+        """As `ouc.Station.serving`; awaiting what it gives goes on serving.
+
+        Raises:
+            OUCError: As `ouc.Station.serve`.
+        """
+        async with _served(self._station.serving(description, _in_this_loop(handler), at_once=at_once)) as finished:
+            yield finished
+
+    @asynccontextmanager
+    async def datagrams(self, description: Any) -> AsyncIterator[Datagrams]:
+        """As `ouc.Station.datagrams`.
+
+        Raises:
+            OUCError: As `ouc.Station.datagrams`.
+        """
+        async with _kept(self._station.datagrams(description)) as (datagrams, _):
+            yield Datagrams(datagrams)

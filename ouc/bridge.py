@@ -19,7 +19,7 @@ import trio
 
 from .errors import LocalProtocolError
 
-__all__ = ["Background", "Job", "Kept", "background"]
+__all__ = ["Background", "Job", "Kept", "alone", "background"]
 
 _T = TypeVar("_T")
 
@@ -152,6 +152,11 @@ class Kept(Generic[_T]):
         """What the context manager gave, or why it could not be entered."""
         return self._entered
 
+    @property
+    def finished(self) -> Future[None]:
+        """Done when the context manager has been left, from inside or by `close`."""
+        return self._holder.future
+
     def cancel(self) -> None:
         """Give up entering."""
         self._holder.cancel()
@@ -161,6 +166,13 @@ class Kept(Generic[_T]):
         if not self._holder.future.done():
             self._thread.call_soon(self._leave.set)
         return self._holder.future
+
+
+def alone(error: BaseException) -> BaseException:
+    """The one exception in a group of one, which says nothing to programs that are not written with trio."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 _lock = threading.Lock()

@@ -8,29 +8,35 @@
 
 Everything runs in one background trio thread; calls may come from any thread. Only here do calls take `timeout=`: seconds, None
 to wait for ever. A receive that times out loses nothing; a send that times out halfway leaves a connection on which later
-sends fail, because the partner has a part of the message.
+sends fail, because the partner has a part of the message (on a held connection it is sent to its end instead).
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from ipaddress import IPv4Address
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Generic, Self, TypeVar, Unpack
+
+import trio
 
 from . import api
-from .api.quick import Material
-from .api.quick import connect as connect_async
-from .bridge import Job, Kept, background
+from .api import ConnectionFacts, Credentials, LifeSign, WhenDown
+from .bridge import Job, Kept, alone, background
 from .certs import Device
-from .errors import ConnectionLost
+from .errors import ConnectionLost, Failure
+from .s7 import DataBlock, Structure
+from .station import Happening
 from .tls import TLSFacts
 
-__all__ = ["Connection", "Station", "connect"]
+__all__ = ["Connection", "Conversation", "Datagrams", "Held", "Server", "Station", "connect", "hold", "serve"]
 
 _T = TypeVar("_T")
+# Partners of a server that are in their handlers at once, a thread each, where nobody says how many.
+_THREADS = 128
 
 
 def _wait(job: Job[_T], timeout: float | None, what: str) -> _T:
@@ -54,41 +60,84 @@ def _settled(future: Future[Any]) -> None:
         return
 
 
-class Connection:
-    """An established connection. Leaving its `with` closes it so that nothing sent is lost."""
+def _call(work: Callable[[], Any], timeout: float | None, what: str) -> Any:
+    return _wait(background().start(work), timeout, what)
 
-    def __init__(self, kept: Kept[api.Connection], connection: api.Connection) -> None:
+
+class _Open(Generic[_T]):
+    """Something of the asynchronous face that was entered, and is left with the `with`."""
+
+    def __init__(self, kept: Kept[_T], value: _T) -> None:
         self._kept = kept
-        self._connection = connection
+        self._value = value
 
-    def __enter__(self) -> Connection:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        if error is None:
+            self.close()
+        else:
+            # What the body raised says more than what closing makes of it.
+            _settled(self._kept.close())
 
     def __repr__(self) -> str:
-        return repr(self._connection)
+        return repr(self._value)
+
+    def close(self) -> None:
+        """Close; a second call does nothing."""
+        try:
+            self._kept.close().result()
+        except BaseExceptionGroup as group:
+            raise alone(group) from None
+
+
+def _entered(kept: Kept[_T], timeout: float | None, what: str = "connecting") -> _T:
+    try:
+        return kept.entered.result(timeout)
+    except FutureTimeoutError:
+        if kept.entered.done():
+            raise
+        kept.cancel()
+        _settled(kept.close())
+        raise TimeoutError(f"{what} took longer than {timeout:g} s") from None
+
+
+class Conversation:
+    """Sending and receiving, whatever carries the bytes; the calls are those of `ouc.api.Conversation`."""
+
+    def __init__(self, conversation: api.Conversation) -> None:
+        self._talk = conversation
+
+    def __repr__(self) -> str:
+        return repr(self._talk)
 
     @property
     def connection_id(self) -> int:
         """The connection ID of the description, 1 to 4095."""
-        return self._connection.connection_id
+        return self._talk.connection_id
 
     @property
     def partner(self) -> str:
         """Plant address and port of the other end."""
-        return self._connection.partner
+        return self._talk.partner
 
     @property
     def tls(self) -> TLSFacts | None:
         """What TLS agreed on, None on a plain connection."""
-        return self._connection.tls
+        return self._talk.tls
 
-    def _call(self, work: Callable[[], Any], timeout: float | None, what: str) -> Any:
-        return _wait(background().start(work), timeout, what)
+    @property
+    def ended(self) -> bool:
+        """Whether the partner has closed its side and everything it sent was received."""
+        return self._talk.ended
+
+    @property
+    def facts(self) -> ConnectionFacts:
+        """Partner, certificate, TLS and counters as a frozen value."""
+        return self._talk.facts
 
     def send(self, data: Any, *, timeout: float | None = None) -> None:
         """As `ouc.Connection.send`.
@@ -96,7 +145,16 @@ class Connection:
         Raises:
             TimeoutError: It took longer than `timeout` seconds.
         """
-        self._call(lambda: self._connection.send(data), timeout, "sending")
+        _call(lambda: self._talk.send(data), timeout, "sending")
+
+    def send_many(self, messages: Iterable[Any], *, timeout: float | None = None) -> int:
+        """As `ouc.Connection.send_many`: joined into as few records as possible.
+
+        Raises:
+            TimeoutError: It took longer than `timeout` seconds.
+        """
+        collected = list(messages)  # what a generator does belongs to the caller's thread
+        return int(_call(lambda: self._talk.send_many(collected), timeout, "sending"))
 
     def receive(self, size: int, *, timeout: float | None = None) -> bytes:
         """As `ouc.Connection.receive`: exactly `size` bytes.
@@ -104,7 +162,7 @@ class Connection:
         Raises:
             TimeoutError: It took longer; what has arrived so far is the beginning of the next receive.
         """
-        return bytes(self._call(lambda: self._connection.receive(size), timeout, "receiving"))
+        return bytes(_call(lambda: self._talk.receive(size), timeout, "receiving"))
 
     def receive_some(self, limit: int = 65_536, *, timeout: float | None = None) -> bytes:
         """As `ouc.Connection.receive_some`: what has arrived.
@@ -112,7 +170,15 @@ class Connection:
         Raises:
             TimeoutError: Nothing arrived in time.
         """
-        return bytes(self._call(lambda: self._connection.receive_some(limit), timeout, "receiving"))
+        return bytes(_call(lambda: self._talk.receive_some(limit), timeout, "receiving"))
+
+    def receive_message(self, *, timeout: float | None = None) -> bytes:
+        """As `ouc.Connection.receive_message`: the next message of an ISO-on-TCP connection.
+
+        Raises:
+            TimeoutError: Nothing arrived in time.
+        """
+        return bytes(_call(lambda: self._talk.receive_message(), timeout, "receiving"))
 
     def receive_into(self, data: Any, *, timeout: float | None = None) -> int:
         """As `ouc.Connection.receive_into`: fill a data block.
@@ -120,7 +186,11 @@ class Connection:
         Raises:
             TimeoutError: It took longer; `data` is unchanged.
         """
-        return int(self._call(lambda: self._connection.receive_into(data), timeout, "receiving"))
+        return int(_call(lambda: self._talk.receive_into(data), timeout, "receiving"))
+
+    def records(self, layout: DataBlock | type[Structure]) -> Iterator[Any]:
+        """As `ouc.Connection.records`: what the partner sends, record by record, until it closes."""
+        return _each(self._talk.records(layout))
 
     def __iter__(self) -> Iterator[bytes]:
         """What arrives, piece by piece, until the partner closes."""
@@ -128,24 +198,147 @@ class Connection:
             try:
                 yield self.receive_some()
             except ConnectionLost:
-                if self._connection.ended:
+                if self.ended:
                     return
                 raise
 
-    def close(self) -> None:
-        """Close; a second call does nothing."""
-        self._kept.close().result()
+
+def _each(source: Any) -> Iterator[Any]:
+    while True:
+        try:
+            # A StopAsyncIteration cannot be the outcome of a future; it comes as a value.
+            value = _call(lambda: _next(source), None, "receiving")
+        except _OverError:
+            return
+        yield value
 
 
-def _open(kept: Kept[api.Connection], timeout: float | None) -> Connection:
+class _OverError(Exception):
+    pass
+
+
+async def _next(source: Any) -> Any:
     try:
-        return Connection(kept, kept.entered.result(timeout))
-    except FutureTimeoutError:
-        if kept.entered.done():
-            raise
-        kept.cancel()
-        _settled(kept.close())
-        raise TimeoutError(f"connecting took longer than {timeout:g} s") from None
+        return await source.__anext__()
+    except StopAsyncIteration:
+        raise _OverError from None
+
+
+class Connection(_Open[api.Connection], Conversation):
+    """An established connection. Leaving its `with` closes it so that nothing sent is lost."""
+
+    def __init__(self, kept: Kept[api.Connection], timeout: float | None) -> None:
+        _Open.__init__(self, kept, _entered(kept, timeout))
+        Conversation.__init__(self, self._value)
+
+
+class Held(_Open[api.Held]):
+    """A connection that is kept up; see `ouc.api.Held`. Iterating gives one `Conversation` per establishment."""
+
+    @property
+    def up(self) -> bool:
+        """Whether the connection stands."""
+        return self._value.up
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why it last went down or could not come up; None while it never did."""
+        return self._value.failure
+
+    @property
+    def dropped(self) -> int:
+        """Messages that `latest` replaced by a newer one, or that a loss took away on their way."""
+        return self._value.dropped
+
+    @property
+    def current(self) -> Conversation:
+        """The establishment that stands.
+
+        Raises:
+            ConnectionLost: None does.
+        """
+        return Conversation(self._value.current)
+
+    def wait_up(self, *, timeout: float | None = None) -> Conversation:
+        """Wait until the connection stands.
+
+        Raises:
+            TimeoutError: It did not in time.
+        """
+        return Conversation(_call(self._value.wait_up, timeout, "connecting"))
+
+    def send(self, data: Any, *, timeout: float | None = None) -> None:
+        """As `ouc.api.Held.send`.
+
+        Raises:
+            ConnectionLost: The connection is down, or was lost meanwhile.
+            TimeoutError: It took longer than `timeout` seconds.
+        """
+        _call(lambda: self._value.send(data), timeout, "sending")
+
+    def receive(self, size: int, *, timeout: float | None = None) -> bytes:
+        """As `ouc.api.Held.receive`.
+
+        Raises:
+            TimeoutError: It took longer.
+        """
+        return bytes(_call(lambda: self._value.receive(size), timeout, "receiving"))
+
+    def receive_some(self, limit: int = 65_536, *, timeout: float | None = None) -> bytes:
+        """As `ouc.api.Held.receive_some`.
+
+        Raises:
+            TimeoutError: Nothing arrived in time.
+        """
+        return bytes(_call(lambda: self._value.receive_some(limit), timeout, "receiving"))
+
+    def changes(self) -> Iterator[Happening]:
+        """What happens to the connection, from the beginning on; an iterator without an end."""
+        return _each(self._value.changes())
+
+    def __iter__(self) -> Iterator[Conversation]:
+        return (Conversation(one) for one in _each(self._value))
+
+
+class Datagrams(_Open[api.Datagrams]):
+    """A local UDP port; see `ouc.api.Datagrams`."""
+
+    def send(self, data: Any, to: tuple[str | IPv4Address, int], *, timeout: float | None = None) -> None:
+        """As `ouc.api.Datagrams.send`.
+
+        Raises:
+            TimeoutError: It took longer.
+        """
+        _call(lambda: self._value.send(data, to), timeout, "sending")
+
+    def receive(self, *, timeout: float | None = None) -> tuple[bytes, tuple[IPv4Address, int]]:
+        """The next datagram, and where it came from.
+
+        Raises:
+            TimeoutError: None came in time.
+        """
+        data, sender = _call(self._value.receive, timeout, "receiving")
+        return data, sender
+
+
+class Server(_Open[api.Station]):
+    """Serves until its `with` is left, or for ever in `wait`."""
+
+    def wait(self, *, timeout: float | None = None) -> None:
+        """Go on serving; ends with the server, or with Ctrl-C.
+
+        Raises:
+            TimeoutError: `timeout` seconds are over; the server goes on.
+            Exception: What a handler let out that is no `OUCError`.
+        """
+        try:
+            self._kept.finished.result(timeout)
+        except FutureTimeoutError:
+            if self._kept.finished.done():
+                raise
+            raise TimeoutError(f"still serving after {timeout:g} s") from None
+        except BaseExceptionGroup as group:
+            raise alone(group) from None
 
 
 def connect(
@@ -153,33 +346,82 @@ def connect(
     port: int,
     *,
     timeout: float | None = None,
-    ca: Material | list[Material] | None = None,
-    cert: Material | None = None,
-    key: Material | None = None,
-    password: str | bytes | None = None,
-    project: str | os.PathLike[str] | None = None,
-    device: str | None = None,
-    trust: int = 0,
-    own: int = 0,
     check_address: bool = True,
-    plain: bool = False,
+    local_port: int = 0,
+    **credentials: Unpack[Credentials],
 ) -> Connection:
     """As `ouc.connect`, blocking; to be used in a `with`.
 
     Args:
+        host, port, check_address, local_port, credentials: As `ouc.connect` takes them.
         timeout: Seconds for the whole of connecting, None for the profile's own limits.
-
-    The other arguments are those of `ouc.connect`.
 
     Raises:
         TimeoutError: It took longer than `timeout` seconds.
         OUCError: As `ouc.connect`.
     """
-    manager = connect_async(
-        host, port, ca=ca, cert=cert, key=key, password=password, project=project, device=device, trust=trust, own=own,
-        check_address=check_address, plain=plain,
+    manager = api.connect(host, port, check_address=check_address, local_port=local_port, **credentials)
+    return Connection(Kept(background(), manager), timeout)
+
+
+def hold(
+    host: str,
+    port: int,
+    *,
+    when_down: WhenDown = "raise",
+    patience: float | None = None,
+    life_sign: LifeSign | None = None,
+    check_address: bool = True,
+    local_port: int = 0,
+    **credentials: Unpack[Credentials],
+) -> Held:
+    """As `ouc.hold`, blocking; returns at once, and the connection comes up by itself. To be used in a `with`.
+
+    Raises:
+        OUCError: As `ouc.hold`.
+    """
+    manager = api.hold(
+        host, port, when_down=when_down, patience=patience, life_sign=life_sign, check_address=check_address,
+        local_port=local_port, **credentials,
     )  # fmt: skip
-    return _open(Kept(background(), manager), timeout)
+    kept = Kept(background(), manager)
+    return Held(kept, _entered(kept, None))
+
+
+def serve(
+    port: int,
+    handler: Callable[[Conversation], object],
+    *,
+    host: str | None = None,
+    partner: str = "0.0.0.0",  # noqa: S104 - what a description says for "any partner"
+    require_client_certificate: bool | None = None,
+    at_once: int = _THREADS,
+    **credentials: Unpack[Credentials],
+) -> Server:
+    """As `ouc.serve`, blocking: `handler` is called with each partner in a thread of its own.
+
+        with sync.serve(2000, handler, ca="ca.pem", cert="pc.pem") as server:
+            server.wait()
+
+    Raises:
+        OUCError: As `ouc.serve`.
+    """
+    manager = api.serving(
+        port, _threaded(handler, at_once), host=host, partner=partner,
+        require_client_certificate=require_client_certificate, at_once=at_once, **credentials,
+    )  # fmt: skip
+    kept = Kept(background(), manager)
+    return Server(kept, _entered(kept, None))
+
+
+def _threaded(handler: Callable[[Conversation], object], at_once: int) -> api.Handler:
+    threads = trio.CapacityLimiter(at_once)
+
+    async def call(connection: api.Connection) -> None:
+        # Left alone when the server ends: its next call on the connection raises.
+        await trio.to_thread.run_sync(handler, Conversation(connection), limiter=threads, abandon_on_cancel=True)
+
+    return call
 
 
 class Station:
@@ -215,4 +457,44 @@ class Station:
             TimeoutError: It took longer.
             OUCError: As `ouc.Station.connect`.
         """
-        return _open(Kept(background(), self._station.connect(description)), timeout)
+        return Connection(Kept(background(), self._station.connect(description)), timeout)
+
+    def hold(
+        self,
+        description: Any,
+        *,
+        when_down: WhenDown = "raise",
+        patience: float | None = None,
+        life_sign: LifeSign | None = None,
+    ) -> Held:
+        """As `ouc.Station.hold`; to be used in a `with`.
+
+        Raises:
+            OUCError: As `ouc.Station.hold`.
+        """
+        held = self._station.hold(description, when_down=when_down, patience=patience, life_sign=life_sign)
+        kept: Kept[api.Held] = Kept(background(), held)
+        return Held(kept, _entered(kept, None))
+
+    def serve(self, description: Any, handler: Callable[[Conversation], object], *, at_once: int = _THREADS) -> Server:
+        """As `ouc.Station.serve`; to be used in a `with`.
+
+        Raises:
+            OUCError: As `ouc.Station.serve`.
+        """
+        kept = Kept(background(), self._serving(description, _threaded(handler, at_once), at_once))
+        return Server(kept, _entered(kept, None))
+
+    @contextlib.asynccontextmanager
+    async def _serving(self, description: Any, handler: api.Handler, at_once: int) -> Any:
+        async with self._station.serving(description, handler, at_once=at_once):
+            yield self._station
+
+    def datagrams(self, description: Any) -> Datagrams:
+        """As `ouc.Station.datagrams`; to be used in a `with`.
+
+        Raises:
+            OUCError: As `ouc.Station.datagrams`.
+        """
+        kept = Kept(background(), self._station.datagrams(description))
+        return Datagrams(kept, _entered(kept, None))

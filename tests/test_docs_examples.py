@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .plant import ALONE
+from .plant import ALONE, plant
 
 EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
 
@@ -84,6 +84,38 @@ def test_the_first_connection_of_the_tutorial(tmp_path: Path) -> None:
                 assert plc_1.stdout.readline() == "PLC-1 is off\n"
         finally:
             plc_1.terminate()
+
+
+PROGRAMS = ["send_to_a_plc", "receive_from_a_plc", "without_async", "under_asyncio"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the server is ended by a signal")
+def test_the_five_programs_of_the_how_to_talk_to_each_other(tmp_path: Path) -> None:
+    project = plant()
+    (tmp_path / "ca.pem").write_bytes(project.export(3, "pem").data)
+    for number, name in ((9, "plc-1.p12"), (11, "plc-2.p12")):
+        (tmp_path / name).write_bytes(project.export(number, "p12", password="example").data)
+    server = tmp_path / "be_the_server.py"
+    text = (EXAMPLES / server.name).read_text(encoding="utf-8").replace("127.0.0.1", str(loopback_address()))
+    server.write_text(text, encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, "-u", "-P", str(server)], cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT
+    ) as running:
+        assert running.stdout is not None
+        try:
+            # The first one waits for the server; the others find it there.
+            for name in PROGRAMS:
+                assert run(f"{name}.py", tmp_path) == "b'thank you'\n"
+                assert "bytes from" in running.stdout.readline()
+        finally:
+            running.terminate()
+
+
+@pytest.mark.parametrize("name", [*PROGRAMS, "be_the_server"])
+def test_the_programs_of_the_how_to_have_at_most_15_lines_and_are_shown_as_they_run(name: str) -> None:
+    program = (EXAMPLES / f"{name}.py").read_text(encoding="utf-8")
+    assert len([line for line in program.splitlines() if line.strip()]) <= 15
+    assert program.strip() in (EXAMPLES.parent / "how-to" / "write-programs.md").read_text(encoding="utf-8")
 
 
 def test_the_tutorial_s_program_has_at_most_15_lines_and_is_shown_as_it_runs() -> None:

@@ -14,12 +14,12 @@ from .. import station
 from ..connection import Link, LinkEvent
 from ..errors import Failure, OUCError, ParameterError
 from ..params import Endpoint
-from ..transport import Listener, Reception, TCPStream, Wire
+from ..transport import Background, Listener, Reception, TCPStream, Wire
 from ..wire import Inbox
 from .bell import Bell
 from .connection import Connection
 from .datagrams import Datagrams
-from .hold import Held, LifeSign, WhenDown
+from .held import Held, LifeSign, WhenDown
 
 __all__ = ["Handler", "Station"]
 
@@ -170,6 +170,21 @@ class Station(station.Station):
         finally:
             self.port.terminate(link)
         raise AssertionError  # a reception ends by being cancelled
+
+    @asynccontextmanager
+    async def serving(self, description: Any, handler: Handler, *, at_once: int | None = None) -> AsyncIterator[None]:
+        """As `serve`, for the body of an `async with`, which begins when the port is open.
+
+        Raises:
+            OUCError: As `serve`.
+        """
+        async with Background() as nursery:
+
+            async def run(task_status: trio.TaskStatus[None]) -> None:
+                await self.serve(description, handler, at_once=at_once, task_status=task_status)
+
+            await nursery.start(run)
+            yield
 
     async def _entertain(self, link: Link, wire: Wire, handler: Handler) -> None:
         # A connection of its own in everything but the table: there it is one ID, established while anybody is there.
