@@ -5,7 +5,7 @@ from __future__ import annotations
 from .context import Contexts, TLSContext, utc_now
 from .credentials import Credentials, resolve_credentials
 from .engine import DataReceived, Event, HandshakeCompleted, Need, PeerClosed, TLSEngine, TLSFacts
-from .hello import ClientHello, read_client_hello_untrusted
+from .hello import ClientHello, HelloReader, read_client_hello_untrusted
 from .policy import DEFAULT, Policy
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "DataReceived",
     "Event",
     "HandshakeCompleted",
+    "HelloReader",
     "Need",
     "PeerClosed",
     "Policy",

@@ -1,6 +1,6 @@
 """Every private name of pyOpenSSL that the project uses, in one place.
 
-pyOpenSSL has no public call for four things that secure OUC cannot do without. Each function below names what it needs,
+pyOpenSSL has no public call for six things that secure OUC cannot do without. Each function below names what it needs,
 why, and what follows when the name goes away: a clear refusal while the context is built, never a silently wider offer
 or a weaker check. Measured with pyOpenSSL 26.4 and OpenSSL 4.0.3.
 """
@@ -16,7 +16,17 @@ from OpenSSL import SSL
 
 from ..errors import LocalProtocolError
 
-__all__ = ["LEAF_ONLY", "expect_address", "expect_name", "set_groups", "set_signature_algorithms", "set_time"]
+__all__ = [
+    "LEAF_ONLY",
+    "expect_address",
+    "expect_name",
+    "require_resumption",
+    "session_name",
+    "set_groups",
+    "set_signature_algorithms",
+    "set_time",
+    "was_resumed",
+]
 
 # SSL_MODE_NO_AUTO_CHAIN (ssl.h): a server whose store holds its own CA sends the leaf only, as a CPU does.
 LEAF_ONLY = 0x8
@@ -24,6 +34,7 @@ LEAF_ONLY = 0x8
 _NEVER_CHECK_SUBJECT = 0x20
 
 _lib: Any = getattr(SSL, "_lib", None)
+_ffi: Any = getattr(SSL, "_ffi", None)
 
 
 def _call(name: str, purpose: str) -> Any:
@@ -82,3 +93,58 @@ def expect_name(connection: SSL.Connection, name: str) -> None:
     _call("X509_VERIFY_PARAM_set_hostflags", what)(param, _NEVER_CHECK_SUBJECT)
     if _call("X509_VERIFY_PARAM_set1_host", what)(param, encoded, len(encoded)) != 1:
         raise LocalProtocolError(f"OpenSSL did not accept the name {name!r} for the check of the subjectAltName")
+
+
+_RESUME = "tell a resumed handshake from a full one"
+
+
+def require_resumption(*, server_side: bool) -> None:
+    """Refuse resumption where this pyOpenSSL cannot do it safely.
+
+    Without SSL_session_reused nobody could tell a handshake in which nothing was verified; without i2d_SSL_SESSION a
+    server could not tell which session a partner names.
+    """
+    _call("SSL_session_reused", _RESUME)
+    if server_side:
+        _call("SSL_get_session", _RESUME)
+        _call("i2d_SSL_SESSION", _RESUME)
+
+
+def was_resumed(connection: SSL.Connection) -> bool:
+    """Whether this handshake resumed a session, so that nobody showed a certificate in it."""
+    return bool(_call("SSL_session_reused", _RESUME)(connection._ssl))  # noqa: SLF001
+
+
+def session_name(connection: SSL.Connection) -> bytes:
+    """The session ID of a server's current session, empty if it has none.
+
+    pyOpenSSL binds no call that tells it; it is the fourth field of the session's DER form (SSL_SESSION_ASN1 in
+    OpenSSL's ssl/ssl_asn1.c: version, ssl_version, cipher, session_id).
+    """
+    session = _call("SSL_get_session", _RESUME)(connection._ssl)  # noqa: SLF001
+    if session == _ffi.NULL:
+        return b""
+    encode = _call("i2d_SSL_SESSION", _RESUME)
+    size = encode(session, _ffi.NULL)
+    if size <= 0:  # a session without a cipher, before the hellos are done
+        return b""
+    image = _ffi.new("unsigned char[]", size)
+    encode(session, _ffi.new("unsigned char **", image))
+    return _field(bytes(_ffi.buffer(image, size)), 3)
+
+
+def _field(sequence: bytes, number: int) -> bytes:
+    """The content of one field of a DER sequence that OpenSSL made."""
+
+    def header(at: int) -> tuple[int, int]:
+        size, at = sequence[at + 1], at + 2
+        if size & 0x80:  # long form: that many bytes of length follow
+            end = at + (size & 0x7F)
+            size, at = int.from_bytes(sequence[at:end]), end
+        return at, at + size
+
+    at, _ = header(0)
+    for _ in range(number):
+        at = header(at)[1]
+    start, end = header(at)
+    return sequence[start:end]

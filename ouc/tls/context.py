@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, Literal
 
 import attrs
@@ -21,6 +22,7 @@ from ..status import Status
 from . import _openssl
 from .credentials import Credentials
 from .policy import Policy
+from .resumption import LIFETIME, ClientSessions, ServerSessions, Shelf
 from .verdict import Observed, reason
 
 __all__ = ["Contexts", "TLSContext"]
@@ -38,18 +40,24 @@ class Session:
     clock: Callable[[], datetime]
     server_side: bool
     asked_for_certificate: bool = False
-    key_updates: int = 0
+    idle_messages: int = 0
+    ticket_seen: bool = False
     chain: dict[int, x509.Certificate] = attrs.field(factory=dict)
+    # Resumption on a server: where its sessions are kept, their names, and the name of the session that was resumed.
+    shelf: Shelf | None = None
+    given_out: list[bytes] = attrs.field(factory=list)
+    resumed: bytes = b""
 
 
 @attrs.frozen(eq=False)
 class TLSContext:
-    """An OpenSSL context together with what it was made from."""
+    """An OpenSSL context together with what it was made from, and the sessions that may be resumed, if any may."""
 
     policy: Policy
     credentials: Credentials
     server_side: bool
     ssl: SSL.Context = attrs.field(repr=False)
+    sessions: ClientSessions | ServerSessions | None = attrs.field(default=None, repr=False)
 
     @classmethod
     def build(
@@ -64,46 +72,62 @@ class TLSContext:
             key_log: Called with each line of an NSS key log. Whoever holds the log can read the traffic: only for
                 captures that were asked for by name.
         """
-        context = SSL.Context(SSL.TLS_METHOD)
-        context.set_min_proto_version(min(_VERSIONS[version] for version in policy.versions))
-        context.set_max_proto_version(max(_VERSIONS[version] for version in policy.versions))
+
+        def make(cache: int = SSL.SESS_CACHE_OFF) -> SSL.Context:
+            return _make(policy, credentials, server_side=server_side, key_log=key_log, cache=cache)
+
+        sessions: ClientSessions | ServerSessions | None = None
+        if policy.resumption:
+            _openssl.require_resumption(server_side=server_side)
+            sessions = ServerSessions(partial(make, SSL.SESS_CACHE_SERVER)) if server_side else ClientSessions()
+        return cls(policy, credentials, server_side, make(), sessions)
+
+
+def _make(
+    policy: Policy, credentials: Credentials, *, server_side: bool, key_log: KeyLog | None, cache: int
+) -> SSL.Context:
+    context = SSL.Context(SSL.TLS_METHOD)
+    context.set_min_proto_version(min(_VERSIONS[version] for version in policy.versions))
+    context.set_max_proto_version(max(_VERSIONS[version] for version in policy.versions))
+    try:
+        context.set_cipher_list(f"{':'.join(policy.suites_12)}:@SECLEVEL={policy.security_level}".encode())
+        context.set_tls13_ciphersuites(":".join(policy.suites_13).encode())
+    except SSL.Error as error:
+        raise LocalProtocolError(
+            f"OpenSSL knows none of these cipher suites: {', '.join((*policy.suites_12, *policy.suites_13))}"
+        ) from error
+    _openssl.set_groups(context, policy.groups)
+    _openssl.set_signature_algorithms(context, policy.signatures)
+    # OP_NO_TICKET turns off stateless tickets: TLS 1.3 then sends two of 79 bytes, as the recorded CPU did, and
+    # nothing about a partner leaves this process. Without a session cache a server resumes nothing; a client resumes
+    # what it is handed, cache or not.
+    context.set_options(
+        SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION | SSL.OP_CIPHER_SERVER_PREFERENCE
+    )
+    context.set_session_cache_mode(cache)
+    context.set_timeout(LIFETIME)
+    context.set_session_id(b"ouc")
+    context.set_mode(SSL.MODE_RELEASE_BUFFERS)
+    if not policy.send_chain:
+        context.set_mode(_openssl.LEAF_ONLY)
+    if credentials.own is not None:
         try:
-            context.set_cipher_list(f"{':'.join(policy.suites_12)}:@SECLEVEL={policy.security_level}".encode())
-            context.set_tls13_ciphersuites(":".join(policy.suites_13).encode())
+            context.use_certificate(credentials.own.certificate)
+            context.use_privatekey(credentials.own.key)
         except SSL.Error as error:
-            raise LocalProtocolError(
-                f"OpenSSL knows none of these cipher suites: {', '.join((*policy.suites_12, *policy.suites_13))}"
+            # The usual reason: RSA 1024 or SHA-1, which only a legacy policy admits.
+            raise CertificateError(
+                f"the own certificate {credentials.own.id} cannot be used ({reason(error)})",
+                status=0x80E2,
+                remedy="Renew it with a key of at least 2048 bits (RSA) and SHA-256, or lower `security_level` by name",
             ) from error
-        _openssl.set_groups(context, policy.groups)
-        _openssl.set_signature_algorithms(context, policy.signatures)
-        # OP_NO_TICKET turns off stateless tickets: TLS 1.3 then sends two of 79 bytes, as the recorded CPU did, and
-        # nothing about a partner leaves this process. Without a session cache nothing is ever resumed.
-        context.set_options(
-            SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION | SSL.OP_CIPHER_SERVER_PREFERENCE
-        )
-        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
-        context.set_session_id(b"ouc")
-        context.set_mode(SSL.MODE_RELEASE_BUFFERS)
-        if not policy.send_chain:
-            context.set_mode(_openssl.LEAF_ONLY)
-        if credentials.own is not None:
-            try:
-                context.use_certificate(credentials.own.certificate)
-                context.use_privatekey(credentials.own.key)
-            except SSL.Error as error:
-                # The usual reason: RSA 1024 or SHA-1, which only a legacy policy admits.
-                raise CertificateError(
-                    f"the own certificate {credentials.own.id} cannot be used ({reason(error)})",
-                    status=0x80E2,
-                    remedy="Renew it with a key of at least 2048 bits (RSA) and SHA-256, or lower `security_level` by name",
-                ) from error
-            for above in credentials.own.chain if policy.send_chain else ():
-                context.add_extra_chain_cert(above)
-        _trust(context, credentials.trust, server_side=server_side, depth=policy.max_depth)
-        context.set_info_callback(_watch)
-        if key_log is not None:
-            context.set_keylog_callback(lambda _connection, line: key_log(line))
-        return cls(policy, credentials, server_side, context)
+        for above in credentials.own.chain if policy.send_chain else ():
+            context.add_extra_chain_cert(above)
+    _trust(context, credentials.trust, server_side=server_side, depth=policy.max_depth)
+    context.set_info_callback(_watch)
+    if key_log is not None:
+        context.set_keylog_callback(lambda _connection, line: key_log(line))
+    return context
 
 
 def _trust(context: SSL.Context, trust: certs.Trust | None, *, server_side: bool, depth: int) -> None:
@@ -125,7 +149,9 @@ def _trust(context: SSL.Context, trust: certs.Trust | None, *, server_side: bool
         try:
             session.chain[at] = certificate.to_cryptography()
         except UNREADABLE as problem:
-            session.observed.verdict = Failure(f"a certificate of the partner cannot be read: {problem}", Status(0x80E2))
+            session.observed.verdict = Failure(
+                f"a certificate of the partner cannot be read: {problem}", Status(0x80E2)
+            )
         else:
             if at == 0:
                 session.observed.verdict = _second_opinion(session, trust)
@@ -151,10 +177,17 @@ def _second_opinion(session: Session, trust: certs.Trust) -> Failure | None:
 _STATES_ASKED: Final = frozenset({b"SSLv3/TLS read server certificate request"})
 _STATES_TICKET: Final = frozenset({b"SSLv3/TLS read server session ticket"})
 _STATES_UPDATE: Final = frozenset({b"TLSv1.3 read server key update", b"TLSv1.3 read client key update"})
+_STATES_HELLO: Final = frozenset({b"SSLv3/TLS read client hello"})
+# From here on OpenSSL's cache may hold the session: under TLS 1.3 with each ticket, under TLS 1.2 after the handshake.
+_STATE_GIVEN_OUT: Final = {
+    SSL.TLS1_3_VERSION: b"SSLv3/TLS write session ticket",
+    SSL.TLS1_2_VERSION: b"SSLv3/TLS read finished",
+}
+_NO_RENEGOTIATION: Final = 100
 
 
 def _watch(connection: SSL.Connection, where: int, value: int) -> None:
-    """OpenSSL's info callback: alerts of both directions, and the three states that no other call reports."""
+    """OpenSSL's info callback: alerts of both directions, and the states that no other call reports."""
     session: Session | None = connection.get_app_data()
     if session is None:
         return
@@ -162,6 +195,8 @@ def _watch(connection: SSL.Connection, where: int, value: int) -> None:
         description = value & 0xFF
         if description == 0:  # close_notify is an end, not a failure
             return
+        if description == _NO_RENEGOTIATION:  # a warning: one more message without data
+            session.idle_messages += 1
         if where & SSL.SSL_CB_READ:
             session.observed.alert_received = description
         else:
@@ -171,9 +206,23 @@ def _watch(connection: SSL.Connection, where: int, value: int) -> None:
         if state in _STATES_ASKED:
             session.asked_for_certificate = True
         elif state in _STATES_TICKET:
-            session.observed.confirmed = True
+            session.observed.confirmed = session.ticket_seen = True
+            session.idle_messages += 1
         elif state in _STATES_UPDATE:
-            session.key_updates += 1
+            session.idle_messages += 1
+        elif session.shelf is not None:
+            _note_session(connection, session, session.shelf, state)
+
+
+def _note_session(connection: SSL.Connection, session: Session, shelf: Shelf, state: bytes) -> None:
+    """On a server that resumes: which session was found, and which ones partners will name later."""
+    if state in _STATES_HELLO and _openssl.was_resumed(connection):
+        session.resumed = _openssl.session_name(connection)
+    elif state == _STATE_GIVEN_OUT.get(connection.get_protocol_version()):
+        name = _openssl.session_name(connection)
+        if name and name not in session.given_out:
+            shelf.gave_out(name)
+            session.given_out.append(name)
 
 
 def utc_now() -> datetime:

@@ -11,7 +11,7 @@ A second footing, directly on a non-blocking socket, will share this face (hands
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from datetime import datetime
 from ipaddress import IPv4Address
 
@@ -19,15 +19,20 @@ import attrs
 from cryptography import x509
 from OpenSSL import SSL
 
-from ..errors import ConnectionLost, LocalProtocolError, OUCError, RemoteProtocolError
+from ..errors import CertificateError, ConnectionLost, Failure, LocalProtocolError, OUCError, RemoteProtocolError
+from ..status import Status
 from . import _openssl
 from .context import Session, TLSContext, utc_now
+from .hello import HelloReader
+from .resumption import ClientSessions, Expected, Remembered, ServerSessions, judge_again
 from .verdict import Observed, judge
 
 __all__ = ["DataReceived", "Event", "HandshakeCompleted", "Need", "PeerClosed", "TLSEngine", "TLSFacts"]
 
 # The most plaintext that one record holds (RFC 8446 5.1); asking for more gains nothing.
 RECORD = 16_384
+# Records of data that make up for one message without data; see `Policy.max_key_updates`. Ours.
+_MAKES_UP = 16
 
 
 class Need(enum.Enum):
@@ -70,7 +75,9 @@ class TLSFacts:
         group: Key-exchange group by OpenSSL's name, empty where OpenSSL does not tell.
         partner: The partner's certificate, None if it sent none.
         chain: The verified chain from the partner's certificate to the root, empty if nothing was verified.
-        asked_for_certificate: On a client: whether the server asked for our certificate.
+        asked_for_certificate: On a client: whether the server asked for our certificate in this handshake.
+        resumed: A session of an earlier connection was resumed: `partner` and `chain` are those of that session, and the
+            chain was verified again.
     """
 
     version: str
@@ -79,6 +86,7 @@ class TLSFacts:
     partner: x509.Certificate | None = attrs.field(default=None, repr=False)
     chain: tuple[x509.Certificate, ...] = attrs.field(default=(), repr=False)
     asked_for_certificate: bool = False
+    resumed: bool = False
 
 
 class TLSEngine:
@@ -89,34 +97,49 @@ class TLSEngine:
         expect: On a client, what the server's subjectAltName must carry: an address (iPAddress entries), a name
             (dNSName entries), or None for no check (ExtTLSCapabilities bit 0 clear).
         clock: Tells the time at which certificates are judged; the host's clock by default.
+        partner: On a client that resumes sessions: whom we talk to, such as address and port. A session is offered to
+            the partner and expected identity that it was made with only; without a partner none is offered or kept.
     """
 
     def __init__(
         self,
         context: TLSContext,
         *,
-        expect: IPv4Address | str | None = None,
+        expect: Expected = None,
         clock: Callable[[], datetime] | None = None,
+        partner: Hashable = None,
     ) -> None:
         self._policy = context.policy
+        self._context, self._expect, self._clock, self._partner = context, expect, clock, partner
         self._session = Session(Observed(), clock or utc_now, context.server_side)
-        self._ssl = SSL.Connection(context.ssl)
-        self._ssl.set_app_data(self._session)
-        if clock is not None:
-            _openssl.set_time(self._ssl, clock())
-        if isinstance(expect, IPv4Address):
-            _openssl.expect_address(self._ssl, expect)
-        elif expect is not None:
-            _openssl.expect_name(self._ssl, expect.removesuffix("."))
-        if context.server_side:
-            self._ssl.set_accept_state()
-        else:
-            self._ssl.set_connect_state()
-        self._fed = 0
+        self._offered: Remembered | None = None
+        self._resumed = False
+        # A server that resumes looks at the hello first; what has arrived of it waits here.
+        self._hello = HelloReader() if isinstance(context.sessions, ServerSessions) else None
+        self._waiting = bytearray()
+        self._ssl = self._connection(context.ssl)
+        if isinstance(context.sessions, ClientSessions) and partner is not None:
+            self._offer(context.sessions)
+        self._fed = self._records = 0
         self._ended = False
         self._closing = False
         self._failure: OUCError | None = None
         self.established = False
+
+    def _connection(self, ssl: SSL.Context) -> SSL.Connection:
+        connection = SSL.Connection(ssl)
+        connection.set_app_data(self._session)
+        if self._clock is not None:
+            _openssl.set_time(connection, self._clock())
+        if isinstance(self._expect, IPv4Address):
+            _openssl.expect_address(connection, self._expect)
+        elif self._expect is not None:
+            _openssl.expect_name(connection, self._expect.removesuffix("."))
+        if self._session.server_side:
+            connection.set_accept_state()
+        else:
+            connection.set_connect_state()
+        return connection
 
     # -- the face that every footing has -------------------------------------------------------------------------
 
@@ -140,6 +163,9 @@ class TLSEngine:
             return Need.READ
         except SSL.Error as error:
             raise self._fail(self._translate(error)) from error
+        self._resumed = self._context.sessions is not None and _openssl.was_resumed(self._ssl)
+        if self._resumed:
+            self._verify_resumed()
         self.established = self._session.observed.established = True
         if not self._verdict_is_open():
             self._session.observed.confirmed = True
@@ -148,7 +174,10 @@ class TLSEngine:
     def _verdict_is_open(self) -> bool:
         # RFC 8446 4.4.2.4: a TLS 1.3 server judges the client's certificate after the client has finished.
         asked = not self._session.server_side and self._session.asked_for_certificate
-        return asked and self._ssl.get_protocol_version() == SSL.TLS1_3_VERSION
+        return asked and self._speaks_1_3()
+
+    def _speaks_1_3(self) -> bool:
+        return self._ssl.get_protocol_version() == SSL.TLS1_3_VERSION
 
     def read(self, limit: int = RECORD) -> bytes | Need:
         """Take plaintext.
@@ -168,12 +197,7 @@ class TLSEngine:
         try:
             data = self._ssl.recv(min(limit, RECORD))
         except SSL.WantReadError:
-            if self._session.key_updates > self._policy.max_key_updates:
-                raise self._fail(
-                    RemoteProtocolError(
-                        f"the partner sent {self._session.key_updates} key updates without data", status=0x80E0
-                    )
-                ) from None
+            self._refuse_idle_messages()
             if self._ended:
                 raise self._fail(_ended_early()) from None
             return Need.READ
@@ -183,8 +207,23 @@ class TLSEngine:
             raise self._fail(self._translate(error)) from error
         # Data proves that the partner accepted us: from here on an alert is an end, not a refusal.
         self._session.observed.confirmed = True
-        self._session.key_updates = 0
+        self._refuse_idle_messages()
+        if self._session.idle_messages:
+            self._records += 1
+            if self._records % _MAKES_UP == 0:
+                self._session.idle_messages -= 1
         return data
+
+    def _refuse_idle_messages(self) -> None:
+        # Each costs us a new key or an answer and the partner next to nothing.
+        if self._session.idle_messages > self._policy.max_key_updates:
+            raise self._fail(
+                RemoteProtocolError(
+                    f"the partner sent {self._session.idle_messages} messages without data "
+                    "(key updates, tickets, attempts to renegotiate)",
+                    status=0x80E0,
+                )
+            )
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Encrypt all of `data`; 16,384 bytes at most go into one record. Empty data is no record at all.
@@ -213,6 +252,7 @@ class TLSEngine:
             self._ssl.shutdown()
         except SSL.Error as error:
             raise self._fail(self._translate(error)) from error
+        self._keep()
 
     # -- what belongs to the memory footing ------------------------------------------------------------------------
 
@@ -233,7 +273,10 @@ class TLSEngine:
                         f"a handshake of more than {self._policy.max_handshake} bytes is refused", status=0x80E0
                     )
                 )
-        self._ssl.bio_write(records)
+        if self._hello is None:
+            self._ssl.bio_write(records)
+        else:
+            self._admit(self._hello, records)
 
     def take(self) -> bytes:
         """Records for the transport, all that there are; `b""` if there are none."""
@@ -270,6 +313,73 @@ class TLSEngine:
                 return events
             events.append(DataReceived(data))
 
+    # -- resumption (ouc.tls.resumption) -----------------------------------------------------------------------------
+
+    def _judge_again(self, remembered: Remembered) -> tuple[Failure | None, tuple[x509.Certificate, ...]]:
+        return judge_again(
+            self._context.credentials,
+            remembered,
+            server_side=self._session.server_side,
+            expect=self._expect,
+            now=self._session.clock(),
+        )
+
+    def _offer(self, sessions: ClientSessions) -> None:
+        remembered = sessions.take((self._partner, self._expect))
+        if remembered is None or remembered.session is None or self._judge_again(remembered)[0] is not None:
+            return
+        self._ssl.set_session(remembered.session)
+        self._offered = remembered
+
+    def _admit(self, reader: HelloReader, records: bytes) -> None:
+        """Collect the client's hello, then choose the context that may see it."""
+        self._waiting += records
+        try:
+            hello = reader.feed(records)
+            if hello is None:
+                return
+        except RemoteProtocolError:
+            hello = None  # OpenSSL finds its own words for it, and the alert
+        self._hello = None
+        sessions = self._context.sessions
+        assert isinstance(sessions, ServerSessions)  # noqa: S101 - who has a reader has them
+        if hello is not None:
+            shelf, self._offered = sessions.choose(hello, lambda one: self._judge_again(one)[0] is None)
+            if shelf is not None:
+                self._session.shelf = shelf
+                self._ssl = self._connection(shelf.ssl)
+        self._ssl.bio_write(bytes(self._waiting))
+        self._waiting.clear()
+
+    def _verify_resumed(self) -> None:
+        """After a handshake in which OpenSSL has verified nothing.
+
+        Raises:
+            CertificateError: What a full handshake would have said at this moment.
+        """
+        failure: Failure | None = Failure("the partner resumed a session that is not kept here", Status(0x80E1))
+        chain: tuple[x509.Certificate, ...] = ()
+        if self._offered is not None and self._session.resumed == self._offered.name:
+            failure, chain = self._judge_again(self._offered)
+        if failure is not None:
+            # Our part of the handshake stays here, so the partner never believes that the connection stands.
+            self.take()
+            raise self._fail(CertificateError.of(failure))
+        self._session.chain = dict(enumerate(chain))
+
+    def _keep(self) -> None:
+        """After our close_notify: the session may be resumed by the next connection."""
+        sessions, chain = self._context.sessions, self._session.chain
+        verified = tuple(chain[depth] for depth in sorted(chain))
+        if self._session.shelf is not None:
+            for name in self._session.given_out:
+                self._session.shelf.keep(Remembered(name=name, chain=verified))
+        elif isinstance(sessions, ClientSessions) and self._partner is not None:
+            session = self._ssl.get_session()
+            # Under TLS 1.3 there is nothing to resume before the server's ticket has come.
+            if session is not None and (self._session.ticket_seen or not self._speaks_1_3()):
+                sessions.keep((self._partner, self._expect), Remembered(session=session, chain=verified))
+
     # -- facts ---------------------------------------------------------------------------------------------------
 
     @property
@@ -285,6 +395,7 @@ class TLSEngine:
             partner=self._ssl.get_peer_certificate(as_cryptography=True),
             chain=tuple(chain[depth] for depth in sorted(chain)),
             asked_for_certificate=self._session.asked_for_certificate,
+            resumed=self._resumed,
         )
 
     @property

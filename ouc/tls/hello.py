@@ -21,6 +21,7 @@ __all__ = [
     "SUITE_NAMES",
     "VERSION_NAMES",
     "ClientHello",
+    "HelloReader",
     "read_client_hello_untrusted",
 ]
 
@@ -62,7 +63,7 @@ SIGNATURE_NAMES: Final = {
 
 _HANDSHAKE, _CLIENT_HELLO = 22, 1
 _SERVER_NAME, _SUPPORTED_GROUPS, _SIGNATURE_ALGORITHMS, _ALPN = 0, 10, 13, 16
-_PRE_SHARED_KEY, _SUPPORTED_VERSIONS, _KEY_SHARE = 41, 43, 51
+_SESSION_TICKET, _PRE_SHARED_KEY, _EARLY_DATA, _SUPPORTED_VERSIONS, _KEY_SHARE = 35, 41, 42, 43, 51
 
 # A hello with three post-quantum shares stays below 6 kB; what is larger is not a hello anyone wants to parse.
 MAX_HELLO = 16_384
@@ -85,6 +86,10 @@ class ClientHello:
         protocols: ALPN protocol names.
         extensions: Types of all extensions, in order.
         resumes: A session of earlier is offered (TLS 1.3 pre-shared key).
+        session_id: Up to 32 bytes. Under TLS 1.2 the session that the client wants to resume; a TLS 1.3 client may fill
+            it with noise (RFC 8446 D.4).
+        identities: Names of the pre-shared keys on offer, which are the tickets of earlier sessions.
+        compressions: Compression methods; 0 is none, and the only one that TLS 1.3 allows.
     """
 
     size: int
@@ -97,6 +102,19 @@ class ClientHello:
     protocols: tuple[str, ...] = ()
     extensions: tuple[int, ...] = ()
     resumes: bool = False
+    session_id: bytes = attrs.field(default=b"", repr=False)
+    identities: tuple[bytes, ...] = attrs.field(default=(), repr=False)
+    compressions: tuple[int, ...] = (0,)
+
+    @property
+    def early_data(self) -> bool:
+        """The client wants to send data before the handshake is over (RFC 8446 4.2.10); replayable, so never wanted."""
+        return _EARLY_DATA in self.extensions
+
+    @property
+    def wants_ticket(self) -> bool:
+        """The client asks for, or shows, a ticket of TLS 1.2 in which the server keeps its memory (RFC 5077)."""
+        return _SESSION_TICKET in self.extensions
 
     @property
     def group_names(self) -> tuple[str, ...]:
@@ -147,16 +165,75 @@ class _Reader:
     def numbers(self, size: int) -> tuple[int, ...]:
         return tuple(self.number(size) for _ in range(self.left // size))
 
+    def rest(self) -> bytes:
+        return self.take(self.left)
+
     @property
     def left(self) -> int:
         return len(self._data) - self._at
+
+
+class HelloReader:
+    """Reads the first message of a stream of TLS records as it comes in.
+
+    Each byte is looked at once: a stranger who sends a hello byte by byte, each in a record of its own, costs no more
+    than one who sends it whole.
+    """
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+        self._message = bytearray()
+        self._size = 0
+
+    def feed(self, data: bytes) -> ClientHello | None:
+        """Take the next bytes from the client.
+
+        Returns:
+            The hello, or None while more bytes are needed. What follows the hello is not looked at.
+
+        Raises:
+            RemoteProtocolError: The bytes are not the beginning of a TLS handshake, or contradict themselves (16#80E0).
+        """
+        self._rest += data
+        while (record := self._record()) is not None:
+            self._message += record
+            if len(self._message) < 4:
+                continue
+            if self._message[0] != _CLIENT_HELLO:
+                raise RemoteProtocolError(f"not a ClientHello: handshake type {self._message[0]}", status=0x80E0)
+            length = int.from_bytes(self._message[1:4])
+            if length > MAX_HELLO:
+                raise RemoteProtocolError(f"a ClientHello of {length} bytes is refused", status=0x80E0)
+            if len(self._message) >= 4 + length:
+                return _read_body(bytes(self._message[4 : 4 + length]), self._size)
+        return None
+
+    def _record(self) -> bytes | None:
+        """The content of the next record, None if it is not complete."""
+        rest = self._rest
+        if rest and rest[0] != _HANDSHAKE:
+            raise RemoteProtocolError(
+                f"not a TLS handshake: record type {rest[0]}", status=0x80E0, where=f"byte {self._size}"
+            )
+        if len(rest) < 5:
+            return None
+        size = int.from_bytes(rest[3:5])
+        if rest[1] != 3 or not 0 < size <= MAX_HELLO:
+            raise RemoteProtocolError("not a TLS record header", status=0x80E0, where=f"byte {self._size}")
+        if len(rest) < 5 + size:
+            return None
+        content = bytes(rest[5 : 5 + size])
+        del rest[: 5 + size]
+        self._size += 5 + size
+        return content
 
 
 def read_client_hello_untrusted(data: bytes) -> ClientHello | None:
     """Read the ClientHello at the start of a stream of TLS records.
 
     Args:
-        data: Everything received so far from the client, from the first byte on.
+        data: Everything received so far from the client, from the first byte on. Whoever receives piece by piece takes
+            a `HelloReader`.
 
     Returns:
         The hello, or None while more bytes are needed.
@@ -164,41 +241,23 @@ def read_client_hello_untrusted(data: bytes) -> ClientHello | None:
     Raises:
         RemoteProtocolError: The bytes are not the beginning of a TLS handshake, or contradict themselves (16#80E0).
     """
-    message, at = b"", 0
-    while True:
-        if data[at : at + 1] and data[at] != _HANDSHAKE:
-            raise RemoteProtocolError(f"not a TLS handshake: record type {data[at]}", status=0x80E0, where=f"byte {at}")
-        if len(data) < at + 5:
-            return None
-        size = int.from_bytes(data[at + 3 : at + 5])
-        if data[at + 1] != 3 or not 0 < size <= MAX_HELLO:
-            raise RemoteProtocolError("not a TLS record header", status=0x80E0, where=f"byte {at}")
-        if len(data) < at + 5 + size:
-            return None
-        message += data[at + 5 : at + 5 + size]
-        at += 5 + size
-        if len(message) >= 4:
-            if message[0] != _CLIENT_HELLO:
-                raise RemoteProtocolError(f"not a ClientHello: handshake type {message[0]}", status=0x80E0)
-            length = int.from_bytes(message[1:4])
-            if length > MAX_HELLO:
-                raise RemoteProtocolError(f"a ClientHello of {length} bytes is refused", status=0x80E0)
-            if len(message) >= 4 + length:
-                return _read_body(message[4 : 4 + length], at)
+    return HelloReader().feed(data)
 
 
 def _read_body(body: bytes, size: int) -> ClientHello:
     reader = _Reader(body, "the ClientHello")
     legacy_version = reader.number(2)
     reader.take(32)  # random
-    reader.vector(1, "the session ID")
+    session_id = reader.vector(1, "the session ID").rest()
     suites = reader.vector(2, "the list of cipher suites").numbers(2)
-    reader.vector(1, "the list of compression methods")
+    compressions = reader.vector(1, "the list of compression methods").numbers(1)
     found: dict[int, bytes] = {}
     if reader.left:
         extensions = reader.vector(2, "the list of extensions")
         while extensions.left:
             kind = extensions.number(2)
+            if kind in found:  # RFC 8446 4.2
+                raise RemoteProtocolError(f"the ClientHello has extension {kind} twice", status=0x80E0)
             found[kind] = extensions.take(extensions.number(2))
 
     def inside(kind: int, what: str) -> _Reader | None:
@@ -230,7 +289,20 @@ def _read_body(body: bytes, size: int) -> ClientHello:
         protocols=_protocols(inside(_ALPN, "application_layer_protocol_negotiation")),
         extensions=tuple(found),
         resumes=_PRE_SHARED_KEY in found,
+        session_id=session_id,
+        identities=_identities(inside(_PRE_SHARED_KEY, "pre_shared_key")),
+        compressions=compressions,
     )
+
+
+def _identities(part: _Reader | None) -> tuple[bytes, ...]:
+    names: list[bytes] = []
+    if part is not None:
+        offered = part.vector(2, "the list of pre-shared keys")
+        while offered.left:
+            names.append(offered.take(offered.number(2)))
+            offered.take(4)  # obfuscated age
+    return tuple(names)
 
 
 def _server_name(part: _Reader | None) -> str:

@@ -57,9 +57,13 @@ class Policy:
             does; `late`, with its first data, for lock-step transports where nobody reads before it has to.
         confirmation_grace: Seconds that a TLS 1.3 client whose certificate was asked for waits for the server to speak
             before the connection counts as established (certificates.md 4.3: the verdict comes after the handshake).
+        resumption: Resume sessions, in the memory of this process only, and only while the remembered chain would pass a
+            full handshake (`ouc.tls.resumption`). Off, because no source says that a CPU resumes (certificates.md 6.4);
+            on, it saves partners that connect again and again their signatures.
         max_depth: Certificates allowed above the partner's leaf.
         max_handshake: Bytes accepted from a partner before the handshake is over (memory footing).
-        max_key_updates: Key updates or renegotiation attempts accepted between two records of data.
+        max_key_updates: Messages that carry no data (key updates, session tickets, attempts to renegotiate) accepted
+            from a partner in a row; every sixteen records of data make up for one.
     """
 
     versions: tuple[Version, ...] = attrs.field(default=("1.2", "1.3"), validator=_known_versions)
@@ -72,6 +76,7 @@ class Policy:
     send_chain: bool = False
     tickets: Tickets = "eager"
     confirmation_grace: float = 1.0
+    resumption: bool = False
     max_depth: int = 4
     max_handshake: int = 65_536
     max_key_updates: int = 32

@@ -153,7 +153,7 @@ class Opener:
         try:
             stream = TLSStream(
                 tcp,
-                TLSEngine(self.context(end), expect=expect, clock=self.clock),
+                TLSEngine(self.context(end), expect=expect, clock=self.clock, partner=where if end.active else None),
                 late_tickets=self.policy.tickets == "late",
             )
             with trio.fail_after(self.profile.handshake_timeout):

@@ -14,7 +14,7 @@ from typing import TypeVar
 import trio
 
 from ..errors import ConnectionLost, OUCError
-from ..tls import ClientHello, Need, TLSEngine, TLSFacts, read_client_hello_untrusted
+from ..tls import ClientHello, HelloReader, Need, TLSEngine, TLSFacts
 from .busy import DEFAULT_BUDGET, Budget, OneTask
 
 __all__ = ["TLSStream"]
@@ -68,16 +68,16 @@ class TLSStream(trio.abc.Stream):
         Raises:
             trio.BrokenResourceError: It is no hello, or the partner left; `explain` tells.
         """
-        received = b""
+        reader, hello = HelloReader(), None
         with self._receiving, _broken():
-            while (hello := read_client_hello_untrusted(received)) is None:
+            while hello is None:
                 records = bytes(await self.transport.receive_some(RECEIVE_SIZE))
                 if not records:
                     raise ConnectionLost(
                         "the partner closed the connection before its hello was complete", status=0x80C5
                     )
-                received += records
-            self._engine.feed(received)
+                hello = reader.feed(records)
+                self._engine.feed(records)
         return hello
 
     async def do_handshake(self) -> None:
