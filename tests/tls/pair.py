@@ -19,7 +19,7 @@ from ouc.tls import DEFAULT, Credentials, Event, Need, Policy, TLSContext, TLSEn
 
 
 @cache
-def authority(name: str = "plant") -> trustme.CA:
+def authority(name: str) -> trustme.CA:
     return trustme.CA(organization_name=name)
 
 

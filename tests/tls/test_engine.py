@@ -40,7 +40,7 @@ def test_each_side_shows_its_leaf_only_although_it_holds_the_CA() -> None:
     from .pair import authority, certificate
 
     joined = pair(client_policy=TLS_1_2, server_policy=TLS_1_2).talk()
-    ca = certificate(authority().cert_pem.bytes()).public_bytes(Encoding.DER)
+    ca = certificate(authority("plant").cert_pem.bytes()).public_bytes(Encoding.DER)
     wire = b"".join(records for _, records in joined.flights)
     for engine in (joined.client, joined.server):
         partner = engine.facts.partner
