@@ -194,8 +194,11 @@ class TLSStream(trio.abc.Stream):
         self._closed = True
         try:
             if not self._torn and not self._lock.locked():
-                # A partner that is gone already has no use for our farewell.
-                with contextlib.suppress(trio.BrokenResourceError, trio.BusyResourceError, OUCError):
+                # A partner that is gone already has no use for our farewell, and a transport that was closed from this
+                # side, as a station does when it is left, cannot carry it.
+                with contextlib.suppress(
+                    trio.BrokenResourceError, trio.BusyResourceError, trio.ClosedResourceError, OUCError
+                ):
                     self._engine.close()
                     await self._send_records(carry=True)
         finally:

@@ -79,6 +79,22 @@ async def test_a_send_cancelled_halfway_never_sends_wrong_bytes_later() -> None:
     await trio.aclose_forcefully(server)
 
 
+async def test_an_answer_cancelled_halfway_never_lets_later_records_pass_for_it() -> None:
+    # Not only a send takes records out of the machine: here the tickets that follow a handshake are stuck.
+    ours, theirs = trio.testing.lockstep_stream_pair()
+    client, server = TLSStream(ours, TLSEngine(CLIENT)), TLSStream(theirs, TLSEngine(SERVER))
+    with trio.fail_after(30):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.do_handshake)
+            await client.do_handshake()
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+    with pytest.raises(trio.BrokenResourceError, match="halfway"):
+        await server.send_all(b"B" * 100)
+    await trio.aclose_forcefully(client)
+    await trio.aclose_forcefully(server)
+
+
 async def test_both_directions_at_once_from_two_tasks_each() -> None:
     client, server = await secured(await tcp_pair(), budget=32)
     payload = bytes(range(256)) * 4000
