@@ -53,6 +53,12 @@ def test_send_like_a_plc(tmp_path: Path) -> None:
     assert run("send_like_a_plc.py", tmp_path) == "16#0000 sent\n" * 3 + "message 3\n"
 
 
+def test_break_the_wire(tmp_path: Path) -> None:
+    said = "PLC-2 was told 16#80C5\nPLC-1 was told 16#80C5\nconnections: 2\n"
+    assert run("break_the_wire.py", tmp_path) == said
+    assert said in (EXAMPLES.parent / "how-to" / "break-the-wire.md").read_text(encoding="utf-8")
+
+
 def test_the_first_connection_of_the_tutorial(tmp_path: Path) -> None:
     command = [sys.executable, str(EXAMPLES / "plc_1.py")]
     with subprocess.Popen(
