@@ -31,7 +31,7 @@ class Reception(Generic[_T]):
         admit: What becomes of a partner that passed, in its own task.
         refuse: Told who was refused, and why.
         occupied: Whether a further partner is turned away at the moment, by a reset and without a word.
-        vacancy: Waits until it is not: further partners then stay in the system's queue instead of being reset.
+        vacancy: Waits until it is not: a further partner then gets no answer until its turn comes, instead of being reset.
     """
 
     def __init__(
@@ -56,12 +56,12 @@ class Reception(Generic[_T]):
         """Accept and judge."""
         async with trio.open_nursery() as nursery:
             while True:
-                if self._vacancy is not None:
-                    await self._vacancy()
                 tcp = await self._listener.accept()
-                if self._occupied() and self._vacancy is None:
-                    tcp.abort()
-                    continue
+                if self._occupied():
+                    if self._vacancy is None:
+                        tcp.abort()
+                        continue
+                    await self._vacancy()
                 if len(self._judged) >= AT_ONCE:
                     self._judged.pop(0).abort()
                 self._judged.append(tcp)
