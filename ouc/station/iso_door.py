@@ -27,7 +27,7 @@ class IsoDoor:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._lives: list[StreamLife] = []
-        self._scope: trio.CancelScope | None = None
+        self._open: tuple[Listener, trio.CancelScope] | None = None
         self._meant: dict[TCPStream, StreamLife] = {}
 
     def enter(self, life: StreamLife) -> None:
@@ -36,9 +36,10 @@ class IsoDoor:
         Raises:
             OUCError: The port cannot be opened.
         """
-        if self._scope is None:
+        if self._open is None:
             listener = self._host.opener.listen(life.link.endpoint)
-            scope = self._scope = trio.CancelScope()
+            scope = trio.CancelScope()
+            self._open = listener, scope
 
             async def run() -> None:
                 with scope:
@@ -51,9 +52,13 @@ class IsoDoor:
         """Wait for them no longer; the last one closes the door."""
         if life in self._lives:
             self._lives.remove(life)
-        if not self._lives and self._scope is not None:
-            self._scope.cancel()
-            self._scope = None
+        if not self._lives and self._open is not None:
+            listener, scope = self._open
+            self._open = None
+            scope.cancel()
+            # At once: the next end may enter before the door's task has run again.
+            listener.close()
+            self._meant.clear()
 
     async def _accept(self, listener: Listener) -> None:
         with listener:

@@ -24,7 +24,7 @@ from .addresses import AddressMap
 from .failures import explain, located
 from .iso import ISOStream
 from .names import NameServer, resolve
-from .tcp import Direction, Listener, TCPStream, dial, listen
+from .tcp import Direction, Listener, Tap, TCPStream, dial, listen
 from .tls import TLSStream
 from .udp import UDPPort
 
@@ -146,8 +146,7 @@ class Opener:
         where: str,
         expect: IPv4Address | str | None = None,
     ) -> Wire:
-        if self.tap is not None:
-            tcp.tap = partial(self.tap, end.connection_id)
+        tcp.tap = self._tap(end)
         if not end.secure:
             return Wire(stream=tcp, tcp=tcp, partner=where)
         try:
@@ -208,8 +207,12 @@ class Opener:
                 remedy=f"Let the partner offer {', '.join(self.policy.known_groups)} only; real controllers reset such a hello",
             )
 
+    def _tap(self, end: Endpoint) -> Tap | None:
+        return None if self.tap is None else partial(self.tap, end.connection_id)
+
     async def _agree(self, tcp: TCPStream, end: Endpoint, *, where: str, received: bytes = b"") -> Wire:
         """Agree on ISO-on-TCP."""
+        tcp.tap = self._tap(end)
         machine = IsoConnection(
             active=end.active, local=end.local_selector, remote=end.remote_selector, limit=self.profile.max_len
         )
@@ -261,7 +264,12 @@ class Opener:
         group = self.addresses.to_local(partner) if partner is not None and partner.is_multicast else None
         try:
             return UDPPort(
-                self.local(), end.local_port, group=group, broadcast=self.addresses.broadcast_to_hear, ttl=ttl
+                self.local(),
+                end.local_port,
+                group=group,
+                broadcast=self.addresses.broadcast_to_hear,
+                ttl=ttl,
+                tap=self._tap(end),
             )
         except OSError as error:
             raise explain(error, where=f"local UDP port {end.local_port}") from error

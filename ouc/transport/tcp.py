@@ -313,7 +313,9 @@ class Listener:
             return TCPStream(sock, partner=(IPv4Address(host), port))
 
     def close(self) -> None:
-        """Stop listening; partners in the queue are reset."""
+        """Stop listening; partners in the queue are reset. A second call does nothing."""
+        if self._socket.fileno() < 0:
+            return
         trio.lowlevel.notify_closing(self._socket)
         self._socket.close()
 

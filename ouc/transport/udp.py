@@ -13,6 +13,8 @@ from ipaddress import IPv4Address
 
 import trio
 
+from .tcp import Tap
+
 __all__ = ["UDPPort"]
 
 #: Longest datagram that can exist (RFC 768 inside IPv4).
@@ -28,6 +30,7 @@ class UDPPort:
         group: Multicast group to join, None for none.
         broadcast: Address at which broadcasts arrive besides, where `address` alone would not hear them.
         ttl: Routers that a multicast datagram may pass, 1 to 255.
+        tap: Called with every datagram after it was sent or received.
 
     Raises:
         OSError: For `explain`; the port is in use, for example.
@@ -41,7 +44,9 @@ class UDPPort:
         group: IPv4Address | None = None,
         broadcast: IPv4Address | None = None,
         ttl: int = 1,
+        tap: Tap | None = None,
     ) -> None:
+        self._tap = tap
         self._sockets: list[socket.socket] = []
         self._closed = False
         try:
@@ -104,7 +109,9 @@ class UDPPort:
             except ConnectionRefusedError:
                 continue  # an earlier datagram found nobody; this one has not left yet
             else:
-                return
+                break
+        if self._tap is not None:
+            self._tap("sent", data)
 
     async def receive(self, number: int = 0) -> tuple[bytes, IPv4Address, int]:
         """The next datagram of one of the sockets, with its sender.
@@ -128,6 +135,8 @@ class UDPPort:
                     raise
                 await trio.lowlevel.checkpoint()
             else:
+                if self._tap is not None:
+                    self._tap("received", data)
                 return data, IPv4Address(host), port
 
     def close(self) -> None:

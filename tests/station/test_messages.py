@@ -117,6 +117,20 @@ async def test_two_passive_ends_share_the_port_and_the_called_selector_chooses()
 
 
 @no_own_addresses
+async def test_the_last_passive_end_closes_the_door_and_the_next_one_opens_it_at_once() -> None:
+    port = free_port()
+    async with station(1, iso_port=port) as one, station(2, iso_port=port) as two:
+        for _ in range(5):
+            passive = one.port.establish(passive_iso())
+            active = two.port.establish(active_iso())
+            await until(lambda passive=passive, active=active: passive.established and active.established)
+            assert passive.failures == 0
+            one.port.terminate(passive)
+            two.port.terminate(active)
+            await until(lambda: not one.port.links and not two.port.links)
+
+
+@no_own_addresses
 async def test_a_selector_that_nobody_has_is_refused_and_told_with_a_reason() -> None:
     port = free_port()
     async with station(1, iso_port=port) as one, station(2, iso_port=port) as two:
@@ -230,6 +244,24 @@ async def test_a_flood_of_datagrams_is_bounded_and_the_port_survives() -> None:
             got.append(struct.unpack(">I", data[:4])[0])
             await trio.lowlevel.checkpoint()
         assert got == sorted(set(got))
+
+
+@no_own_addresses
+async def test_the_tap_hears_datagrams_and_ISO_alike() -> None:
+    heard: list[tuple[int, str, bytes]] = []
+    port, iso_port = free_port(), free_port()
+    async with station(1, iso_port=iso_port) as one:
+        async with station(2, iso_port=iso_port, tap=lambda *what: heard.append(what)) as two:
+            first, second = (each.port.establish(datagrams(port, RemoteAddress="192.168.0.9")) for each in (one, two))
+            passive, active = one.port.establish(passive_iso(id=2)), two.port.establish(active_iso(id=2))
+            await until(lambda: passive.established and active.established and first.established and second.established)
+            await sent(two, second, b"datagram", (IPv4Address("192.168.0.1"), port))
+            await sent(one, first, b"answer", (IPv4Address("192.168.0.2"), port))
+            await sent(two, active, b"message")
+            await until(lambda: len(second.inbox))
+    assert [what for number, *what in heard if number == 1] == [["sent", b"datagram"], ["received", b"answer"]]
+    said = b"".join(data for number, way, data in heard if (number, way) == (2, "sent"))
+    assert said.endswith(bytes.fromhex("0300000e02f080") + b"message")
 
 
 # -- names --------------------------------------------------------------------------------------------------------------
