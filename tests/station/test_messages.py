@@ -123,11 +123,11 @@ async def test_the_last_passive_end_closes_the_door_and_the_next_one_opens_it_at
         for _ in range(5):
             passive = one.port.establish(passive_iso())
             active = two.port.establish(active_iso())
-            await until(lambda passive=passive, active=active: passive.established and active.established)
+            await until(lambda: all(each.port.links[0].established for each in (one, two)))
             assert passive.failures == 0
             one.port.terminate(passive)
             two.port.terminate(active)
-            await until(lambda: not one.port.links and not two.port.links)
+            await until(lambda: not (one.port.links or two.port.links))
 
 
 @no_own_addresses
