@@ -183,7 +183,7 @@ _STATE_GIVEN_OUT: Final = {
     SSL.TLS1_3_VERSION: b"SSLv3/TLS write session ticket",
     SSL.TLS1_2_VERSION: b"SSLv3/TLS read finished",
 }
-_NO_RENEGOTIATION: Final = 100
+_WARNING, _USER_CANCELED, _NO_RENEGOTIATION = 1, 90, 100
 
 
 def _watch(connection: SSL.Connection, where: int, value: int) -> None:
@@ -194,6 +194,8 @@ def _watch(connection: SSL.Connection, where: int, value: int) -> None:
     if where & SSL.SSL_CB_ALERT:
         description = value & 0xFF
         if description == 0:  # close_notify is an end, not a failure
+            return
+        if (value >> 8, description) == (_WARNING, _USER_CANCELED):  # ends nothing by itself (RFC 8446 6.1)
             return
         if description == _NO_RENEGOTIATION:  # a warning: one more message without data
             session.idle_messages += 1
