@@ -45,7 +45,6 @@ class Proxy:
 
     Attributes:
         accepted: Connections so far.
-        struck: How many of those that are over the fault has struck.
     """
 
     def __init__(
@@ -62,11 +61,18 @@ class Proxy:
         self.plan = plan
         self.target = target
         self.port = port
-        self.accepted = self.struck = 0
+        self.accepted = 0
         self._address, self._dial_from = address, dial_from
         self._sleep, self._quiet = sleep, quiet
         self._background = Background()
         self._streams: set[TCPStream] = set()
+        self._live: set[Conversation] = set()
+        self._struck = 0
+
+    @property
+    def struck(self) -> int:
+        """Connections that the fault has struck."""
+        return self._struck + sum(conversation.struck for conversation in self._live)
 
     async def __aenter__(self) -> Proxy:
         """Listen.
@@ -121,6 +127,7 @@ class Proxy:
 
     async def _converse(self, conversation: Conversation, near: TCPStream) -> None:
         self._streams.add(near)
+        self._live.add(conversation)
         try:
             if conversation.opening:
                 await self._turn_away(conversation, near)
@@ -129,7 +136,8 @@ class Proxy:
         finally:
             near.abort()
             self._streams.discard(near)
-            self.struck += conversation.struck
+            self._live.discard(conversation)
+            self._struck += conversation.struck
 
     async def _turn_away(self, conversation: Conversation, near: TCPStream) -> None:
         for action in conversation.opening:
