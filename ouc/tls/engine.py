@@ -161,6 +161,11 @@ class TLSEngine:
             if self._ended:
                 raise self._fail(_ended_early()) from None
             return Need.READ
+        except SSL.ZeroReturnError:
+            # An alert that is no failure to OpenSSL: nothing was answered, and nobody refused anything.
+            raise self._fail(
+                ConnectionLost("the partner closed the connection during the handshake (close_notify)", status=0x80C5)
+            ) from None
         except SSL.Error as error:
             raise self._fail(self._translate(error)) from error
         self._resumed = self._context.sessions is not None and _openssl.was_resumed(self._ssl)

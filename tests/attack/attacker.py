@@ -152,13 +152,13 @@ def _end(*, active: bool, port: int) -> Endpoint:
     )
 
 
-async def carry_out(attack: Attack) -> Outcome:
-    """One connection, from dialling to its end."""
+async def carry_out(attack: Attack, *, plan: wire.WirePlan | None = None) -> Outcome:
+    """One connection, from dialling to its end; `plan` where it is not the attack's own."""
     forth = attack.direction is Direction.FORTH
     dialling, listening = Side("client"), Side("server")
     sender, reader = (dialling, listening) if forth else (listening, dialling)
     with listen(HERE, 0) as listener:
-        async with Proxy(attack.plan(), (HERE, listener.port)) as proxy:
+        async with Proxy(plan or attack.plan(), (HERE, listener.port)) as proxy:
 
             async def active() -> None:
                 await _use(dialling, sends=forth, opening=_dial(attack, proxy.port))

@@ -68,6 +68,16 @@ async def test_a_close_notify_that_somebody_forged_is_never_taken_for_the_end(
     assert not outcome.reader.clean
 
 
+async def test_a_close_notify_in_the_handshake_is_told_as_a_close_and_not_as_an_error_of_the_partner(
+    clock: MockClock,
+) -> None:
+    # After the client's hello, before there are keys: anybody can say it.
+    plan = wire.plan("forged-close", direction=Direction.FORTH, records=range(1))
+    outcome = await carry_out(Attack(0, plan.kind, "1.3", Direction.FORTH, "handshake"), plan=plan)
+    assert outcome.reader.status == 0x80C5
+    assert "close_notify" in str(outcome.reader.failure)
+
+
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
 async def test_a_payload_that_ends_without_close_notify_is_told_as_cut_off(version: Version, clock: MockClock) -> None:
     outcome = await carry_out(Attack(0, wire.kind("truncate"), version, Direction.BACK, "data"))
