@@ -116,7 +116,7 @@ class Moment:
 Act: TypeAlias = Callable[[Moment], Sequence[Action]]
 
 
-def deliver(data: bytes) -> list[Action]:
+def deliver(data: bytes | bytearray) -> list[Action]:
     """The bytes as an action; none for none."""
     return [Deliver(bytes(data))] if data else []
 
@@ -323,17 +323,21 @@ class RecordLine(Line):
 
     def _take(self, data: bytes) -> list[Action]:
         actions: list[Action] = []
+        # What passes goes on in one piece: record by record it would be slower than its sender.
+        passing = bytearray()
         for record in self._frames.push(data):
             if self._count in self._wanted:
+                actions += deliver(passing)
+                passing.clear()
                 self._held.append(record)
                 if len(self._held) == self._size:
                     actions += self._strike()
             else:
                 actions += self._strike() if self._held else []
-                actions.append(Deliver(record))
+                passing += record
                 self._past.append(record)
             self._count += 1
-        return actions
+        return [*actions, *deliver(passing)]
 
     def _release(self) -> list[Action]:
         if not self._held:
