@@ -56,10 +56,13 @@ class StreamLife(Life):
 
     def transmit(self, job: SendJob) -> None:
         """Begin to send."""
-        if self.attending is None:
-            job.failure = Failure("the connection is not established", Status(0x80A1))
+        if self.attending is None or self.wire is None:
+            # Lost already, though the table does not say so yet; else never there.
+            job.failure = (
+                self.loss.failure if self.loss is not None else Failure("the connection is not established", Status(0x80A1))
+            )
         else:
-            self.attending.start_soon(self._transmit, job)
+            self.attending.start_soon(self._transmit, job, self.attending, self.wire)
 
     def room_made(self) -> None:
         """Let the reader go on if it waits for room."""
@@ -181,7 +184,11 @@ class StreamLife(Life):
                 self.attending = nursery
                 self.host.tell(link, LinkEvent.UP, partner=wire.partner, facts=wire.facts)
                 epoch = link.epoch
-                polite = await self._collect(wire)
+                try:
+                    polite = await self._collect(wire)
+                finally:
+                    # A nursery that is being left takes no new task: a job that comes now comes too late.
+                    self.attending = None
                 nursery.cancel_scope.cancel()
             self._end(wire)
             if self.loss is not None and link.established and link.epoch == epoch:
@@ -225,9 +232,7 @@ class StreamLife(Life):
             pass  # closed from this side: nothing is lost, unless it was given up
         return False
 
-    async def _transmit(self, job: SendJob) -> None:
-        assert self.wire is not None and self.attending is not None  # noqa: S101, PT018 - runs inside `_attend` only
-        nursery, wire = self.attending, self.wire
+    async def _transmit(self, job: SendJob, nursery: trio.Nursery, wire: Wire) -> None:
         try:
             async with self.sending:
                 await wire.stream.send_all(job.data)
@@ -241,7 +246,8 @@ class StreamLife(Life):
             pass  # closed from this side; the job learns it below
         finally:
             if not job.done and job.failure is None:
-                job.failure = overtaken()
+                # Ended with the connection, or because the program wanted it to.
+                job.failure = overtaken() if self.loss is None else self.loss.failure
             self.link.stir()
 
     @property
