@@ -164,13 +164,7 @@ class Opener:
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             # FIN, not RST: the alert that tells the partner the reason is still on its way.
             await tcp.aclose()
-            failure = explain(error)
-            raise type(failure)(
-                failure.failure.what,
-                status=failure.status,
-                where=failure.failure.where or where,
-                remedy=failure.failure.remedy,
-            ) from error
+            raise located(error, where) from error
         except trio.TooSlowError:
             tcp.abort()
             raise ConnectionLost(
