@@ -17,6 +17,7 @@ from ouc import profiles
 from ouc.certs import Device
 from ouc.connection import LinkEvent
 from ouc.errors import OUCError
+from ouc.params import ISO_PORT
 from ouc.s7 import DataBlock
 from ouc.station import Happening, Station
 from ouc.transport import AddressMap, Background, Direction, loopback, policy_of
@@ -49,6 +50,7 @@ class PLC:
         clock: The CPU's time, aware; the host's by default.
         strict_hello: Reset a TLS client that offers key-exchange groups which the firmware does not know, as real
             controllers do; otherwise the server is tolerant.
+        iso_port: Where ISO-on-TCP is spoken; 102 needs rights that a lab may not have.
         on_event, tap, key_log: As `ouc.Station` takes them.
     """
 
@@ -65,6 +67,7 @@ class PLC:
         scan_time: float = SCAN_TIME,
         clock: Callable[[], datetime] | None = None,
         strict_hello: bool = False,
+        iso_port: int = ISO_PORT,
         on_event: Callable[[Happening], None] | None = None,
         tap: Callable[[int, Direction, bytes], None] | None = None,
         key_log: Callable[[bytes], None] | None = None,
@@ -81,6 +84,7 @@ class PLC:
             address=address,
             addresses=addresses if addresses is not None else loopback(),
             clock=clock,
+            iso_port=iso_port,
             on_event=self._note,
             tap=tap,
             key_log=key_log,

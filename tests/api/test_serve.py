@@ -145,16 +145,37 @@ async def test_strangers_without_a_certificate_are_refused_and_never_reach_the_h
 # -- messages ----------------------------------------------------------------------------------------------------------
 
 
-async def test_joined_messages_arrive_in_order_and_in_few_records() -> None:
-    async with joined() as (client, server):
-        messages = [b"%05d" % number + bytes(253) for number in range(500)]
-        async with trio.open_nursery() as nursery:
+async def test_joined_messages_arrive_in_order_and_in_full_records() -> None:
+    port = free_port()
+    wire = bytearray()
+    messages = [b"%05d" % number + bytes(253) for number in range(500)]
+    tapped = ouc.Station(
+        plant().device("PLC-2"), addresses=ouc.loopback(), tap=lambda _, way, data: wire.extend(data * (way == "sent"))
+    )
+    async with station("PLC-1") as one, tapped as two, trio.open_nursery() as nursery:
+        got = bytearray()
 
-            async def send() -> None:
-                assert await client.send_many(messages) == 500
+        async def handler(connection: Connection) -> None:
+            got.extend(await connection.receive(500 * 258))
+            await connection.send(b"!")
 
-            nursery.start_soon(send)
-            assert await server.receive(500 * 258) == b"".join(messages)
+        await nursery.start(one.serve, server_description(port), handler)
+        with trio.fail_after(30):
+            async with two.connect(client_description(port)) as connection:
+                before = len(wire)
+                assert await connection.send_many(messages) == 500
+                sent = bytes(wire[before:])
+                await connection.receive(1)
+        nursery.cancel_scope.cancel()
+    assert bytes(got) == b"".join(messages)
+    records = []
+    while sent:
+        size = int.from_bytes(sent[3:5])
+        records.append(size)
+        sent = sent[5 + size :]
+    # 129,000 bytes in whole messages of 258: at most 16,384 per record, and all but the last of each hand-over full.
+    assert len(records) <= 10
+    assert max(records) == 16_384 + 17
 
 
 async def test_records_of_a_layout_come_one_by_one_until_the_partner_closes() -> None:
