@@ -24,13 +24,12 @@ from typing import Any, Generic, NoReturn, Self, TypeVar, Unpack
 import trio
 
 from . import api
-from .api import ConnectionFacts, Credentials, LifeSign, WhenDown
-from .bridge import Kept, alone, background
+from .api import Dialling, Holding, LifeSign, Serving, WhenDown
+from .bridge import Hold, Kept, OverError, Talk, alone, background, next_of
 from .certs import Device
-from .errors import ConnectionLost, Failure
+from .errors import ConnectionLost
 from .s7 import DataBlock, Structure
 from .station import Happening
-from .tls import TLSFacts
 
 __all__ = ["Connection", "Datagrams", "Handler", "Held", "Station", "connect", "hold", "serve", "serving"]
 
@@ -55,10 +54,6 @@ async def _call(work: Callable[[], Awaitable[_T]]) -> _T:
     return await _outcome(job.future, job.cancel)
 
 
-class _OverError(Exception):
-    pass
-
-
 class _Each(Generic[_T]):
     """An async iterator of the trio thread, iterated in the caller's loop."""
 
@@ -71,80 +66,42 @@ class _Each(Generic[_T]):
 
     async def __anext__(self) -> _T:
         try:
-            return self._make(await _call(self._next))
-        except _OverError:
+            return self._make(await _call(lambda: next_of(self._source)))
+        except OverError:
             raise StopAsyncIteration from None
 
-    async def _next(self) -> Any:
-        # A StopAsyncIteration cannot be the outcome of a future.
-        try:
-            return await self._source.__anext__()
-        except StopAsyncIteration:
-            raise _OverError from None
 
-
-class Connection:
+class Connection(Talk):
     """An established connection, or one establishment of a held one; the calls are those of `ouc.api.Conversation`."""
-
-    def __init__(self, connection: api.Conversation) -> None:
-        self._connection = connection
-
-    def __repr__(self) -> str:
-        return repr(self._connection)
-
-    @property
-    def connection_id(self) -> int:
-        """The connection ID of the description, 1 to 4095."""
-        return self._connection.connection_id
-
-    @property
-    def partner(self) -> str:
-        """Plant address and port of the other end."""
-        return self._connection.partner
-
-    @property
-    def tls(self) -> TLSFacts | None:
-        """What TLS agreed on, None on a plain connection."""
-        return self._connection.tls
-
-    @property
-    def ended(self) -> bool:
-        """Whether the partner has closed its side and everything it sent was received."""
-        return self._connection.ended
-
-    @property
-    def facts(self) -> ConnectionFacts:
-        """Partner, certificate, TLS and counters as a frozen value."""
-        return self._connection.facts
 
     async def send(self, data: Any) -> None:
         """As `ouc.Connection.send`."""
-        await _call(lambda: self._connection.send(data))
+        await _call(lambda: self._talk.send(data))
 
     async def send_many(self, messages: Iterable[Any]) -> int:
         """As `ouc.Connection.send_many`: joined into as few records as possible."""
         collected = list(messages)  # what a generator does belongs to the caller's thread
-        return await _call(lambda: self._connection.send_many(collected))
+        return await _call(lambda: self._talk.send_many(collected))
 
     async def receive(self, size: int) -> bytes:
         """As `ouc.Connection.receive`: exactly `size` bytes."""
-        return await _call(lambda: self._connection.receive(size))
+        return await _call(lambda: self._talk.receive(size))
 
     async def receive_some(self, limit: int = 65_536) -> bytes:
         """As `ouc.Connection.receive_some`: what has arrived."""
-        return await _call(lambda: self._connection.receive_some(limit))
+        return await _call(lambda: self._talk.receive_some(limit))
 
     async def receive_message(self) -> bytes:
         """As `ouc.Connection.receive_message`: the next message of an ISO-on-TCP connection."""
-        return await _call(self._connection.receive_message)
+        return await _call(self._talk.receive_message)
 
     async def receive_into(self, data: Any) -> int:
         """As `ouc.Connection.receive_into`: fill a data block."""
-        return await _call(lambda: self._connection.receive_into(data))
+        return await _call(lambda: self._talk.receive_into(data))
 
     def records(self, layout: DataBlock | type[Structure]) -> _Each[Any]:
         """As `ouc.Connection.records`: what the partner sends, record by record, until it closes."""
-        return _Each(self._connection.records(layout))
+        return _Each(self._talk.records(layout))
 
     def __aiter__(self) -> Self:
         return self
@@ -154,7 +111,7 @@ class Connection:
         try:
             return await self.receive_some()
         except ConnectionLost:
-            if self._connection.ended:
+            if self._talk.ended:
                 raise StopAsyncIteration from None
             raise
 
@@ -163,29 +120,8 @@ class Connection:
 Handler = Callable[[Connection], Awaitable[None]]
 
 
-class Held:
+class Held(Hold):
     """A connection that is kept up; see `ouc.api.Held`. Iterating gives one `Connection` per establishment."""
-
-    def __init__(self, held: api.Held) -> None:
-        self._held = held
-
-    def __repr__(self) -> str:
-        return repr(self._held)
-
-    @property
-    def up(self) -> bool:
-        """Whether the connection stands."""
-        return self._held.up
-
-    @property
-    def failure(self) -> Failure | None:
-        """Why it last went down or could not come up; None while it never did."""
-        return self._held.failure
-
-    @property
-    def dropped(self) -> int:
-        """Messages that `latest` replaced by a newer one, or that a loss took away on their way."""
-        return self._held.dropped
 
     @property
     def current(self) -> Connection:
@@ -259,41 +195,24 @@ async def _kept(manager: AbstractAsyncContextManager[_T]) -> AsyncIterator[tuple
 
 
 @asynccontextmanager
-async def connect(
-    host: str, port: int, *, check_address: bool = True, local_port: int = 0, **credentials: Unpack[Credentials]
-) -> AsyncIterator[Connection]:
+async def connect(host: str, port: int, **options: Unpack[Dialling]) -> AsyncIterator[Connection]:
     """As `ouc.connect`, for asyncio.
 
     Raises:
         OUCError: As `ouc.connect`.
     """
-    manager = api.connect(host, port, check_address=check_address, local_port=local_port, **credentials)
-    async with _kept(manager) as (connection, _):
+    async with _kept(api.connect(host, port, **options)) as (connection, _):
         yield Connection(connection)
 
 
 @asynccontextmanager
-async def hold(
-    host: str,
-    port: int,
-    *,
-    when_down: WhenDown = "raise",
-    patience: float | None = None,
-    life_sign: LifeSign | None = None,
-    check_address: bool = True,
-    local_port: int = 0,
-    **credentials: Unpack[Credentials],
-) -> AsyncIterator[Held]:
+async def hold(host: str, port: int, **options: Unpack[Holding]) -> AsyncIterator[Held]:
     """As `ouc.hold`, for asyncio.
 
     Raises:
         OUCError: As `ouc.hold`.
     """
-    manager = api.hold(
-        host, port, when_down=when_down, patience=patience, life_sign=life_sign, check_address=check_address,
-        local_port=local_port, **credentials,
-    )  # fmt: skip
-    async with _kept(manager) as (held, _):
+    async with _kept(api.hold(host, port, **options)) as (held, _):
         yield Held(held)
 
 
@@ -338,47 +257,24 @@ async def _served(manager: AbstractAsyncContextManager[Any]) -> AsyncIterator[Ca
 
 @asynccontextmanager
 async def serving(
-    port: int,
-    handler: Handler,
-    *,
-    host: str | None = None,
-    partner: str = "0.0.0.0",  # noqa: S104 - what a description says for "any partner"
-    require_client_certificate: bool | None = None,
-    at_once: int | None = None,
-    **credentials: Unpack[Credentials],
+    port: int, handler: Handler, **options: Unpack[Serving]
 ) -> AsyncIterator[Callable[[], Awaitable[None]]]:
     """As `serve`, for the body of an `async with`, which begins when the port is open; awaiting what it gives goes on serving.
 
     Raises:
         OUCError: As `ouc.serve`.
     """
-    manager = api.serving(
-        port, _in_this_loop(handler), host=host, partner=partner,
-        require_client_certificate=require_client_certificate, at_once=at_once, **credentials,
-    )  # fmt: skip
-    async with _served(manager) as finished:
+    async with _served(api.serving(port, _in_this_loop(handler), **options)) as finished:
         yield finished
 
 
-async def serve(
-    port: int,
-    handler: Handler,
-    *,
-    host: str | None = None,
-    partner: str = "0.0.0.0",  # noqa: S104 - what a description says for "any partner"
-    require_client_certificate: bool | None = None,
-    at_once: int | None = None,
-    **credentials: Unpack[Credentials],
-) -> NoReturn:
+async def serve(port: int, handler: Handler, **options: Unpack[Serving]) -> NoReturn:
     """As `ouc.serve`, for asyncio: `handler` runs in the caller's event loop, a task per partner; until cancelled.
 
     Raises:
         OUCError: As `ouc.serve`.
     """
-    async with serving(
-        port, handler, host=host, partner=partner, require_client_certificate=require_client_certificate,
-        at_once=at_once, **credentials,
-    ) as finished:  # fmt: skip
+    async with serving(port, handler, **options) as finished:
         await finished()
     raise AssertionError  # it serves until it is cancelled
 

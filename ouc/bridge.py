@@ -17,9 +17,11 @@ from typing import Any, Generic, TypeVar
 
 import trio
 
-from .errors import LocalProtocolError
+from . import api
+from .errors import Failure, LocalProtocolError
+from .tls import TLSFacts
 
-__all__ = ["Background", "Job", "Kept", "alone", "background"]
+__all__ = ["Background", "Hold", "Job", "Kept", "OverError", "Talk", "alone", "background", "next_of"]
 
 _T = TypeVar("_T")
 
@@ -166,6 +168,82 @@ class Kept(Generic[_T]):
         if not self._holder.future.done():
             self._thread.call_soon(self._leave.set)
         return self._holder.future
+
+
+class Talk:
+    """What can be asked of a connection from any thread, because it waits for nothing."""
+
+    def __init__(self, conversation: api.Conversation) -> None:
+        self._talk = conversation
+
+    def __repr__(self) -> str:
+        return repr(self._talk)
+
+    @property
+    def connection_id(self) -> int:
+        """The connection ID of the description, 1 to 4095."""
+        return self._talk.connection_id
+
+    @property
+    def partner(self) -> str:
+        """Plant address and port of the other end."""
+        return self._talk.partner
+
+    @property
+    def tls(self) -> TLSFacts | None:
+        """What TLS agreed on, None on a plain connection."""
+        return self._talk.tls
+
+    @property
+    def ended(self) -> bool:
+        """Whether the partner has closed its side and everything it sent was received."""
+        return self._talk.ended
+
+    @property
+    def facts(self) -> api.ConnectionFacts:
+        """Partner, certificate, TLS and counters as a frozen value."""
+        return self._talk.facts
+
+
+class Hold:
+    """The same of a connection that is kept up."""
+
+    def __init__(self, held: api.Held) -> None:
+        self._held = held
+
+    def __repr__(self) -> str:
+        return repr(self._held)
+
+    @property
+    def up(self) -> bool:
+        """Whether the connection stands."""
+        return self._held.up
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why it last went down or could not come up; None while it never did."""
+        return self._held.failure
+
+    @property
+    def dropped(self) -> int:
+        """Messages that `latest` replaced by a newer one, or that a loss took away on their way."""
+        return self._held.dropped
+
+
+class OverError(Exception):
+    """An iteration of the trio thread is over; a StopAsyncIteration cannot be the outcome of a future."""
+
+
+async def next_of(source: Any) -> Any:
+    """The next value of an async iterator.
+
+    Raises:
+        OverError: There is none.
+    """
+    try:
+        return await source.__anext__()
+    except StopAsyncIteration:
+        raise OverError from None
 
 
 def alone(error: BaseException) -> BaseException:

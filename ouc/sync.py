@@ -24,13 +24,12 @@ from typing import Any, Generic, Self, TypeVar, Unpack
 import trio
 
 from . import api
-from .api import ConnectionFacts, Credentials, LifeSign, WhenDown
-from .bridge import Job, Kept, alone, background
+from .api import Dialling, Holding, LifeSign, Serving, WhenDown
+from .bridge import Hold, Job, Kept, OverError, Talk, alone, background, next_of
 from .certs import Device
-from .errors import ConnectionLost, Failure
+from .errors import ConnectionLost
 from .s7 import DataBlock, Structure
 from .station import Happening
-from .tls import TLSFacts
 
 __all__ = ["Connection", "Conversation", "Datagrams", "Held", "Server", "Station", "connect", "hold", "serve"]
 
@@ -105,39 +104,8 @@ def _entered(kept: Kept[_T], timeout: float | None, what: str = "connecting") ->
         raise TimeoutError(f"{what} took longer than {timeout:g} s") from None
 
 
-class Conversation:
+class Conversation(Talk):
     """Sending and receiving, whatever carries the bytes; the calls are those of `ouc.api.Conversation`."""
-
-    def __init__(self, conversation: api.Conversation) -> None:
-        self._talk = conversation
-
-    def __repr__(self) -> str:
-        return repr(self._talk)
-
-    @property
-    def connection_id(self) -> int:
-        """The connection ID of the description, 1 to 4095."""
-        return self._talk.connection_id
-
-    @property
-    def partner(self) -> str:
-        """Plant address and port of the other end."""
-        return self._talk.partner
-
-    @property
-    def tls(self) -> TLSFacts | None:
-        """What TLS agreed on, None on a plain connection."""
-        return self._talk.tls
-
-    @property
-    def ended(self) -> bool:
-        """Whether the partner has closed its side and everything it sent was received."""
-        return self._talk.ended
-
-    @property
-    def facts(self) -> ConnectionFacts:
-        """Partner, certificate, TLS and counters as a frozen value."""
-        return self._talk.facts
 
     def send(self, data: Any, *, timeout: float | None = None) -> None:
         """As `ouc.Connection.send`.
@@ -206,22 +174,10 @@ class Conversation:
 def _each(source: Any) -> Iterator[Any]:
     while True:
         try:
-            # A StopAsyncIteration cannot be the outcome of a future; it comes as a value.
-            value = _call(lambda: _next(source), None, "receiving")
-        except _OverError:
+            value = _call(lambda: next_of(source), None, "receiving")
+        except OverError:
             return
         yield value
-
-
-class _OverError(Exception):
-    pass
-
-
-async def _next(source: Any) -> Any:
-    try:
-        return await source.__anext__()
-    except StopAsyncIteration:
-        raise _OverError from None
 
 
 class Connection(_Open[api.Connection], Conversation):
@@ -232,23 +188,12 @@ class Connection(_Open[api.Connection], Conversation):
         Conversation.__init__(self, self._value)
 
 
-class Held(_Open[api.Held]):
+class Held(_Open[api.Held], Hold):
     """A connection that is kept up; see `ouc.api.Held`. Iterating gives one `Conversation` per establishment."""
 
-    @property
-    def up(self) -> bool:
-        """Whether the connection stands."""
-        return self._value.up
-
-    @property
-    def failure(self) -> Failure | None:
-        """Why it last went down or could not come up; None while it never did."""
-        return self._value.failure
-
-    @property
-    def dropped(self) -> int:
-        """Messages that `latest` replaced by a newer one, or that a loss took away on their way."""
-        return self._value.dropped
+    def __init__(self, kept: Kept[api.Held]) -> None:
+        _Open.__init__(self, kept, _entered(kept, None))
+        Hold.__init__(self, self._value)
 
     @property
     def current(self) -> Conversation:
@@ -341,64 +286,31 @@ class Server(_Open[api.Station]):
             raise alone(group) from None
 
 
-def connect(
-    host: str,
-    port: int,
-    *,
-    timeout: float | None = None,
-    check_address: bool = True,
-    local_port: int = 0,
-    **credentials: Unpack[Credentials],
-) -> Connection:
+def connect(host: str, port: int, *, timeout: float | None = None, **options: Unpack[Dialling]) -> Connection:
     """As `ouc.connect`, blocking; to be used in a `with`.
 
     Args:
-        host, port, check_address, local_port, credentials: As `ouc.connect` takes them.
+        host, port, options: As `ouc.connect` takes them.
         timeout: Seconds for the whole of connecting, None for the profile's own limits.
 
     Raises:
         TimeoutError: It took longer than `timeout` seconds.
         OUCError: As `ouc.connect`.
     """
-    manager = api.connect(host, port, check_address=check_address, local_port=local_port, **credentials)
-    return Connection(Kept(background(), manager), timeout)
+    return Connection(Kept(background(), api.connect(host, port, **options)), timeout)
 
 
-def hold(
-    host: str,
-    port: int,
-    *,
-    when_down: WhenDown = "raise",
-    patience: float | None = None,
-    life_sign: LifeSign | None = None,
-    check_address: bool = True,
-    local_port: int = 0,
-    **credentials: Unpack[Credentials],
-) -> Held:
+def hold(host: str, port: int, **options: Unpack[Holding]) -> Held:
     """As `ouc.hold`, blocking; returns at once, and the connection comes up by itself. To be used in a `with`.
 
     Raises:
         OUCError: As `ouc.hold`.
     """
-    manager = api.hold(
-        host, port, when_down=when_down, patience=patience, life_sign=life_sign, check_address=check_address,
-        local_port=local_port, **credentials,
-    )  # fmt: skip
-    kept = Kept(background(), manager)
-    return Held(kept, _entered(kept, None))
+    return Held(Kept(background(), api.hold(host, port, **options)))
 
 
-def serve(
-    port: int,
-    handler: Callable[[Conversation], object],
-    *,
-    host: str | None = None,
-    partner: str = "0.0.0.0",  # noqa: S104 - what a description says for "any partner"
-    require_client_certificate: bool | None = None,
-    at_once: int = _THREADS,
-    **credentials: Unpack[Credentials],
-) -> Server:
-    """As `ouc.serve`, blocking: `handler` is called with each partner in a thread of its own.
+def serve(port: int, handler: Callable[[Conversation], object], **options: Unpack[Serving]) -> Server:
+    """As `ouc.serve`, blocking: `handler` is called with each partner in a thread of its own, 128 at once by default.
 
         with sync.serve(2000, handler, ca="ca.pem", cert="pc.pem") as server:
             server.wait()
@@ -406,11 +318,8 @@ def serve(
     Raises:
         OUCError: As `ouc.serve`.
     """
-    manager = api.serving(
-        port, _threaded(handler, at_once), host=host, partner=partner,
-        require_client_certificate=require_client_certificate, at_once=at_once, **credentials,
-    )  # fmt: skip
-    kept = Kept(background(), manager)
+    at_once = options["at_once"] = options.get("at_once") or _THREADS
+    kept = Kept(background(), api.serving(port, _threaded(handler, at_once), **options))
     return Server(kept, _entered(kept, None))
 
 
@@ -473,8 +382,7 @@ class Station:
             OUCError: As `ouc.Station.hold`.
         """
         held = self._station.hold(description, when_down=when_down, patience=patience, life_sign=life_sign)
-        kept: Kept[api.Held] = Kept(background(), held)
-        return Held(kept, _entered(kept, None))
+        return Held(Kept(background(), held))
 
     def serve(self, description: Any, handler: Callable[[Conversation], object], *, at_once: int = _THREADS) -> Server:
         """As `ouc.Station.serve`; to be used in a `with`.

@@ -6,7 +6,8 @@ from .connection import Connection
 from .conversation import ConnectionFacts, Conversation, Records
 from .datagrams import Datagrams
 from .held import Changes, Held, HeldConnection, LifeSign, WhenDown
-from .quick import Credentials, Material, connect, hold, serve, serving
+from .options import Credentials, Dialling, Holding, Material, Serving
+from .quick import connect, hold, serve, serving
 from .station import Handler, Station
 
 __all__ = [
@@ -16,12 +17,15 @@ __all__ = [
     "Conversation",
     "Credentials",
     "Datagrams",
+    "Dialling",
     "Handler",
     "Held",
     "HeldConnection",
+    "Holding",
     "LifeSign",
     "Material",
     "Records",
+    "Serving",
     "Station",
     "WhenDown",
     "connect",

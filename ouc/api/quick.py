@@ -6,10 +6,10 @@ The files are held in a device in memory; the same references, checks and verdic
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import AddressValueError, IPv4Address
-from typing import Any, NoReturn, TypeAlias, TypedDict, Unpack
+from typing import Any, NoReturn, Unpack
 
 import attrs
 import trio
@@ -18,41 +18,11 @@ from ..certs import Device, Project
 from ..errors import ParameterError
 from ..params import TCON_IP_V4_SEC, TCON_QDN, TCON_QDN_SEC, TCON_IP_v4
 from .connection import Connection
-from .held import Held, LifeSign, WhenDown
+from .held import Held
+from .options import Credentials, Dialling, Holding, Serving
 from .station import Handler, Station
 
-__all__ = ["Credentials", "Material", "connect", "hold", "serve", "serving"]
-
-Material: TypeAlias = str | os.PathLike[str] | bytes
-
-
-class Credentials(TypedDict, total=False):
-    """Where certificates come from.
-
-    Attributes:
-        ca: Certificates to verify the partner with: the CA that issued its certificate with every intermediate, or its
-            self-signed certificate. PEM, DER or PKCS#12, as paths or bytes.
-        cert: Own certificate. A client needs one where the controller asks for it (TLSServerReqClientCert), a server always.
-        key: Its private key; may be left out where `cert` is a PEM with the key in it, or a PKCS#12 archive.
-        password: Of the key, the archive, the project or the device file.
-        project: Instead of `ca`, `cert` and `key`: a project file together with `device`, or a device file that was
-            carried away (`ouc device download`) without it.
-        device: Whose certificates in the project to use.
-        trust: ID of the certificate to verify the partner with; 0 for every CA on the device.
-        own: ID of the own certificate; 0 for none.
-        plain: An unsecured connection; `ca`, `cert`, `key` and `project` must be absent then.
-    """
-
-    ca: Material | Sequence[Material] | None
-    cert: Material | None
-    key: Material | None
-    password: str | bytes | None
-    project: str | os.PathLike[str] | None
-    device: str | None
-    trust: int
-    own: int
-    plain: bool
-
+__all__ = ["connect", "hold", "serve", "serving"]
 
 @attrs.frozen(kw_only=True)
 class _Held:
@@ -94,12 +64,12 @@ async def _resolve(given: Credentials, *, server: bool = False) -> _Held:
     )  # fmt: skip
 
 
-def _dialled(
-    host: str, port: int, found: _Held, *, check_address: bool, local_port: int
-) -> TCON_IP_V4_SEC | TCON_QDN_SEC:
+def _dialled(host: str, port: int, found: _Held, options: Dialling) -> TCON_IP_V4_SEC | TCON_QDN_SEC:
+    check = options.get("check_address", True) and not found.plain
+    local_port = options.get("local_port", 0)
     security: dict[str, Any] = {
         "ActivateSecureConn": not found.plain,
-        "ExtTLSCapabilities": int(check_address and not found.plain),
+        "ExtTLSCapabilities": int(check),
         "TLSServerCertRef": found.trust,
         "TLSClientCertRef": found.own,
     }
@@ -114,115 +84,86 @@ def _dialled(
 
 
 @asynccontextmanager
-async def connect(
-    host: str, port: int, *, check_address: bool = True, local_port: int = 0, **credentials: Unpack[Credentials]
-) -> AsyncIterator[Connection]:
+async def connect(host: str, port: int, **options: Unpack[Dialling]) -> AsyncIterator[Connection]:
     """Connect to a controller's secure OUC port, once, for the body of the `async with`.
 
     Args:
         host: IPv4 address, or a name.
         port: The partner's LocalPort, 1 to 65535.
-        check_address: Compare `host` with the subjectAltName of the controller's certificate.
-        local_port: Local port, 0 lets the system choose.
-        credentials: See `Credentials`.
+        options: `ca`, `cert`, `key` and so on: see `Dialling` and `Credentials`.
 
     Raises:
         ParameterError: A file or an argument is not what it should be.
         CertificateError: The trust does not work out, on this side or the other.
         ConnectionLost: The partner is not there, or has gone.
     """
-    found = await _resolve(credentials)
-    description = _dialled(host, port, found, check_address=check_address, local_port=local_port)
-    async with Station(found.device) as station, station.connect(description) as connection:
+    found = await _resolve(options)
+    async with Station(found.device) as station, station.connect(_dialled(host, port, found, options)) as connection:
         yield connection
 
 
 @asynccontextmanager
-async def hold(
-    host: str,
-    port: int,
-    *,
-    when_down: WhenDown = "raise",
-    patience: float | None = None,
-    life_sign: LifeSign | None = None,
-    check_address: bool = True,
-    local_port: int = 0,
-    **credentials: Unpack[Credentials],
-) -> AsyncIterator[Held]:
+async def hold(host: str, port: int, **options: Unpack[Holding]) -> AsyncIterator[Held]:
     """As `connect`, but the connection comes back by itself whenever it is lost; see `Station.hold`.
+
+    Args:
+        host: IPv4 address, or a name.
+        port: The partner's LocalPort, 1 to 65535.
+        options: See `Holding`, `Dialling` and `Credentials`.
 
     Raises:
         ParameterError: A file or an argument is not what it should be.
         CertificateError: A reference names what the device does not have.
     """
-    found = await _resolve(credentials)
-    description = _dialled(host, port, found, check_address=check_address, local_port=local_port)
+    found = await _resolve(options)
     async with (
         Station(found.device) as station,
-        station.hold(description, when_down=when_down, patience=patience, life_sign=life_sign) as held,
-    ):
+        station.hold(
+            _dialled(host, port, found, options), when_down=options.get("when_down", "raise"),
+            patience=options.get("patience"), life_sign=options.get("life_sign"),
+        ) as held,
+    ):  # fmt: skip
         yield held
 
 
 @asynccontextmanager
-async def serving(
-    port: int,
-    handler: Handler,
-    *,
-    host: str | None = None,
-    partner: str = "0.0.0.0",  # noqa: S104 - what a description says for "any partner"
-    require_client_certificate: bool | None = None,
-    at_once: int | None = None,
-    **credentials: Unpack[Credentials],
-) -> AsyncIterator[Station]:
+async def serving(port: int, handler: Handler, **options: Unpack[Serving]) -> AsyncIterator[Station]:
     """As `serve`, for the body of an `async with`, which begins when the port is open.
 
     Raises:
         OUCError: As `serve`.
     """
-    found = await _resolve(credentials, server=True)
-    require = found.verifies if require_client_certificate is None else require_client_certificate
-    base = TCON_IP_v4(ActiveEstablished=False, RemoteAddress=partner, RemotePort=0, LocalPort=port)
+    found = await _resolve(options, server=True)
+    require = options.get("require_client_certificate")
     description = TCON_IP_V4_SEC(
-        ConnPara=base,
+        ConnPara=TCON_IP_v4(
+            ActiveEstablished=False, RemoteAddress=IPv4Address(options.get("partner", "0.0.0.0")), RemotePort=0,  # noqa: S104
+            LocalPort=port,
+        ),
         ActivateSecureConn=not found.plain,
-        TLSServerReqClientCert=require and not found.plain,
+        TLSServerReqClientCert=(found.verifies if require is None else require) and not found.plain,
         TLSServerCertRef=found.own,
         TLSClientCertRef=found.trust,
-    )
-    async with Station(found.device, address=host) as station, station.serving(description, handler, at_once=at_once):
+    )  # fmt: skip
+    async with (
+        Station(found.device, address=options.get("host")) as station,
+        station.serving(description, handler, at_once=options.get("at_once")),
+    ):
         yield station
 
 
-async def serve(
-    port: int,
-    handler: Handler,
-    *,
-    host: str | None = None,
-    partner: str = "0.0.0.0",  # noqa: S104 - what a description says for "any partner"
-    require_client_certificate: bool | None = None,
-    at_once: int | None = None,
-    **credentials: Unpack[Credentials],
-) -> NoReturn:
+async def serve(port: int, handler: Handler, **options: Unpack[Serving]) -> NoReturn:
     """Be the server for any number of controllers, until cancelled; see `Station.serve`.
 
     Args:
         port: Local port, 1 to 65535.
         handler: Called with each partner's `Connection`, in a task of its own.
-        host: Local address to listen on; None for all of them.
-        partner: The only address that may connect; any by default.
-        require_client_certificate: Demand a certificate from each client and verify it. By default exactly where there
-            is something to verify it with (`ca` or `trust`).
-        at_once: Partners at the same time.
-        credentials: See `Credentials`; a server needs `cert`, or a project with `own`.
+        options: See `Serving` and `Credentials`; a server needs `cert`, or a project with `own`.
 
     Raises:
         OUCError: A file or an argument is not what it should be, or the port cannot be opened.
     """
-    async with serving(
-        port, handler, host=host, partner=partner, require_client_certificate=require_client_certificate,
-        at_once=at_once, **credentials,
-    ):  # fmt: skip
+    async with serving(port, handler, **options):
         await trio.sleep_forever()
     raise AssertionError  # it sleeps until it is cancelled
 

@@ -25,6 +25,8 @@ __all__ = ["Handler", "Station"]
 
 _log = logging.getLogger("ouc.api")
 
+# Handshakes of a server at once: as many as partners may come together, but bounded whoever asks.
+_FEWEST_JUDGED, _MOST_JUDGED = 8, 256
 #: What becomes of one partner of a server.
 Handler = Callable[[Connection], Awaitable[None]]
 
@@ -100,6 +102,7 @@ class Station(station.Station):
         listener: Listener,
         admit: Callable[[Wire], Awaitable[None]],
         occupied: Callable[[], bool] = lambda: False,
+        at_once: int = 1,
     ) -> Reception[Wire]:
         def refuse(tcp: TCPStream, error: OUCError) -> None:
             self.tell(link, LinkEvent.REFUSED, failure=error.failure, partner=self.opener.partner_of(tcp))
@@ -110,6 +113,7 @@ class Station(station.Station):
             admit=admit,
             refuse=refuse,
             occupied=occupied,
+            at_once=min(max(at_once, _FEWEST_JUDGED), _MOST_JUDGED),
         )
 
     async def serve(
@@ -166,7 +170,7 @@ class Station(station.Station):
 
             with self.opener.listen(link.endpoint) as listener:
                 task_status.started()
-                await self._reception(link, listener, admit, lambda: partners >= most).run()
+                await self._reception(link, listener, admit, lambda: partners >= most, at_once=most).run()
         finally:
             self.port.terminate(link)
         raise AssertionError  # a reception ends by being cancelled

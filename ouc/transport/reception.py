@@ -1,7 +1,7 @@
 """The door of a passive end: whoever connects is judged in a task of its own, and nobody can keep others out.
 
-At most eight are judged at once; one more ends the oldest, so that silent strangers lock nobody out. Whoever passes is
-handed on and stays in its task.
+Only so many are judged at once; one more ends the oldest, so that silent strangers lock nobody out. Whoever passes is handed
+on and stays in its task.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .tcp import Listener, TCPStream
 
 __all__ = ["Reception"]
 
-# Partners that one passive end judges at once.
+# Partners that are judged at once where one is wanted.
 AT_ONCE = 8
 
 _T = TypeVar("_T")
@@ -32,6 +32,7 @@ class Reception(Generic[_T]):
         refuse: Told who was refused, and why.
         occupied: Whether a further partner is turned away at the moment, by a reset and without a word.
         vacancy: Waits until it is not: a further partner then gets no answer until its turn comes, instead of being reset.
+        at_once: Partners judged at once; a server whose partners all come after a power failure needs more.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Reception(Generic[_T]):
         refuse: Callable[[TCPStream, OUCError], None],
         occupied: Callable[[], bool] = lambda: False,
         vacancy: Callable[[], Awaitable[None]] | None = None,
+        at_once: int = AT_ONCE,
     ) -> None:
         self._listener = listener
         self._judge = judge
@@ -50,6 +52,7 @@ class Reception(Generic[_T]):
         self._refuse = refuse
         self._occupied = occupied
         self._vacancy = vacancy
+        self._at_once = at_once
         self._judged: list[TCPStream] = []
 
     async def run(self) -> None:
@@ -62,7 +65,7 @@ class Reception(Generic[_T]):
                         tcp.abort()
                         continue
                     await self._vacancy()
-                if len(self._judged) >= AT_ONCE:
+                if len(self._judged) >= self._at_once:
                     self._judged.pop(0).abort()
                 self._judged.append(tcp)
                 nursery.start_soon(self._welcome, tcp)

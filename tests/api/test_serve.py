@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import pytest
 import trio
+import trio.testing
 
 import ouc
 from ouc.api import Connection
@@ -59,6 +60,25 @@ async def test_ten_partners_at_once_are_served_each_in_its_own_task() -> None:
         assert one.port.find(1) is not None
         nursery.cancel_scope.cancel()
     assert one.port.links == ()
+
+
+async def test_thirty_slow_handshakes_of_a_server_are_not_ended_for_one_that_comes() -> None:
+    port = free_port()
+    async with station("PLC-1") as one, station("PLC-2") as two, trio.open_nursery() as nursery:
+        await nursery.start(one.serve, for_anybody(port), echo)
+        silent = [await trio.open_tcp_stream("127.0.0.1", port) for _ in range(30)]
+        await trio.testing.wait_all_tasks_blocked()
+        with trio.fail_after(30):
+            async with two.connect(client_description(port)) as connection:
+                # None of the silent ones had to make room for it.
+                await connection.send(b"x")
+                assert await connection.receive(1) == b"x"
+        for stream in silent:
+            with trio.move_on_after(0.01) as waiting:
+                await stream.receive_some()
+            assert waiting.cancelled_caught
+            await stream.aclose()
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_partner_whose_connection_breaks_ends_its_own_task_only() -> None:
