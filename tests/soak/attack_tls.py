@@ -3,7 +3,6 @@
 Prints a table of kinds × STATUS on the reading side, and ends with 1 if anything happened that must never happen.
 """
 
-
 from __future__ import annotations
 
 import sys

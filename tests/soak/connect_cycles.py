@@ -1,6 +1,6 @@
 """10,000 times connect with mutual TLS, send, close: no growth in descriptors, tasks or memory.
 
-    python -m tests.soak.connect_cycles [CYCLES]
+python -m tests.soak.connect_cycles [CYCLES]
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ async def main(cycles: int) -> bool:
     """Run; tells whether nothing has grown."""
     port = free_port()
     quick = attrs.evolve(profiles.DEFAULT, retry_first=0.01, retry_max=0.02)
-    stations = [ouc.Station(plant().device(name), addresses=ouc.loopback(), profile=quick) for name in ("PLC-1", "PLC-2")]
+    stations = [
+        ouc.Station(plant().device(name), addresses=ouc.loopback(), profile=quick) for name in ("PLC-1", "PLC-2")
+    ]
     received = 0
     began = time.monotonic()
     async with stations[0] as one, stations[1] as two, trio.open_nursery() as nursery:

@@ -1,6 +1,6 @@
 """1,000 secure connections at once for ten minutes, each exchanging a message a second.
 
-    python -m tests.soak.many_connections [CONNECTIONS] [SECONDS]
+python -m tests.soak.many_connections [CONNECTIONS] [SECONDS]
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ async def main(connections: int, seconds: float) -> bool:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     port = free_port()
     profile = attrs.evolve(profiles.DEFAULT, connect_timeout=60.0, handshake_timeout=60.0, connections=connections + 1)
-    stations = [ouc.Station(plant().device(name), addresses=ouc.loopback(), profile=profile) for name in ("PLC-1", "PLC-2")]
+    stations = [
+        ouc.Station(plant().device(name), addresses=ouc.loopback(), profile=profile) for name in ("PLC-1", "PLC-2")
+    ]
     exchanged, standing, failures = 0, 0, []
     everybody, slowest = trio.Event(), 0.0
 
@@ -81,7 +83,10 @@ async def main(connections: int, seconds: float) -> bool:
             )
             while True:
                 await trio.sleep(60)
-                print(f"{time.monotonic() - began:.0f} s, {exchanged} exchanged, {len(failures)} failed, {used()}", flush=True)
+                print(
+                    f"{time.monotonic() - began:.0f} s, {exchanged} exchanged, {len(failures)} failed, {used()}",
+                    flush=True,
+                )
 
         nursery.start_soon(report)
         gate = trio.CapacityLimiter(8)
