@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from . import aio, certs, params, profiles, s7, source, status, sync
     from .api import Connection, Held, LifeSign, Station, connect, hold, serve
-    from .blocks import TRCV_C, TSEND_C
+    from .blocks import T_DIAG, T_RESET, TCON, TDISCON, TRCV, TRCV_C, TSEND, TSEND_C, TURCV, TUSEND, TCONSettings
     from .certs import Project
     from .errors import (
         CertificateError,
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 # Public name -> the room it lives in.
 _HOMES = {
     **dict.fromkeys(("Connection", "Held", "LifeSign", "Station", "connect", "hold", "serve"), "api"),
-    **dict.fromkeys(("TRCV_C", "TSEND_C"), "blocks"),
+    **dict.fromkeys(
+        ("TCON", "TDISCON", "TRCV", "TRCV_C", "TSEND", "TSEND_C", "TURCV", "TUSEND", "T_DIAG", "T_RESET",
+         "TCONSettings"), "blocks"),
     "Project": "certs",
     **dict.fromkeys(
         ("CertificateError", "ConnectionLost", "Failure", "LocalProtocolError", "OUCError", "ParameterError",
@@ -46,11 +48,19 @@ _HOMES = {
 _ROOMS = frozenset({"aio", "certs", "params", "profiles", "s7", "source", "status", "sync"})
 
 __all__ = [
+    "TCON",
     "TCON_IP_V4_SEC",
     "TCON_QDN",
     "TCON_QDN_SEC",
+    "TDISCON",
+    "TRCV",
     "TRCV_C",
+    "TSEND",
     "TSEND_C",
+    "TURCV",
+    "TUSEND",
+    "T_DIAG",
+    "T_RESET",
     "AddressMap",
     "CertificateError",
     "Connection",
@@ -66,6 +76,7 @@ __all__ = [
     "RemoteProtocolError",
     "Station",
     "Status",
+    "TCONSettings",
     "TCON_IP_v4",
     "aio",
     "certs",

@@ -61,6 +61,10 @@ FEATURES: Final[Mapping[str, tuple[Mapping[Family, Firmware], str]]] = {
         {"S7-1500": (2, 5), "S7-1200 G2": (1, 0), "S7-1500R/H": (3, 0)},
         "B 2.9, 4.1: 2048 instead of 1472 bytes",
     ),
+    "datagram_names": (
+        {"S7-1500": (2, 0), "S7-1500R/H": (3, 0)},
+        "B 1.9: TADDR_SEND_QDN, TADDR_RCV_IP",
+    ),
     "graceful_shutdown": (
         {"S7-1500": (2, 9), "S7-1200": (4, 5), "S7-1200 G2": (1, 0), "S7-1500R/H": (3, 0)},
         "B 2.2, 5; G2 [I]",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from .compact import TRCV_C, TSEND_C, ReceiveOutputs, SendOutputs, SupportsPort
-from .jobs import T_DIAG, T_RESET, TCON, TDISCON, TRCV, TSEND, DiagnosisOutputs, JobOutputs, TRCVOutputs
+from .compact import TRCV_C, TSEND_C, ReceiveOutputs, SendOutputs
+from .datagrams import TURCV, TUSEND, TURCVOutputs
+from .edge import JobOutputs, SupportsPort
+from .jobs import T_DIAG, T_RESET, TCON, TDISCON, TSEND, DiagnosisOutputs
+from .receive import TRCV, TRCVOutputs
+from .settings import TCONSettings, TCONSettingsOutputs
 
 __all__ = [
     "TCON",
@@ -12,6 +16,8 @@ __all__ = [
     "TRCV_C",
     "TSEND",
     "TSEND_C",
+    "TURCV",
+    "TUSEND",
     "T_DIAG",
     "T_RESET",
     "DiagnosisOutputs",
@@ -19,5 +25,8 @@ __all__ = [
     "ReceiveOutputs",
     "SendOutputs",
     "SupportsPort",
+    "TCONSettings",
+    "TCONSettingsOutputs",
     "TRCVOutputs",
+    "TURCVOutputs",
 ]

@@ -1,173 +1,57 @@
-"""TSEND_C and TRCV_C (block V3.0 and later) as tables (ouc-blocks.md 2.5 to 2.7).
-
-A call takes one step. The rows of a state are looked at in their order, and the first event that holds is taken: the
-order of the rows is the priority of the events. Outputs are read off the step. An event without a row does not concern
-the state; a second edge at REQ while a job runs is not an error on a PLC, it is simply not seen.
-"""
+"""TSEND_C and TRCV_C: one step per call over the tables of `compact_tables`."""
 
 # ruff: noqa: SLF001 - the table of recognised events looks inside its own class
 
 from __future__ import annotations
 
-import enum
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from ..connection import Link, LinkState, Port, SendJob
-from ..connection.area import Area, area, job_length
+from ..connection import Link, LinkState, SendJob
+from ..connection.area import area, job_length
 from ..errors import Failure, OUCError, ParameterError
 from ..status import Status
-from ..wire import Delivery
+from ..wire import AreaTooSmallError
+from .compact_tables import FAILED_ON, Effect, Event, Rules, State, Version, rules
+from .edge import SupportsPort
+from .partner import Sender, check_sender_kind, sender, target
+from .receive import CLOSED_HERE, LegacyAdHoc, Pins, reception
 
-__all__ = ["TRCV_C", "TSEND_C", "ReceiveOutputs", "SendOutputs", "SupportsPort"]
+__all__ = ["TRCV_C", "TSEND_C", "ReceiveOutputs", "SameID", "SendOutputs"]
 
-
-class SupportsPort(Protocol):
-    """A station, or a port itself."""
-
-    @property
-    def port(self) -> Port:
-        """The mailbox."""
+#: What a block does whose ID another block is just establishing: show 80AA once before it waits with it, or only wait.
+SameID: TypeAlias = Literal["80AA", "join"]
 
 
 class SendOutputs(NamedTuple):
-    """Outputs of TSEND_C after a call; DONE, ERROR and an error's STATUS are valid in one call only."""
+    """Outputs of TSEND_C after a call; DONE, ERROR and an error's STATUS are valid in one call only.
+
+    COM_RST is InOut on a CPU and set back to 0 by the block: here it is what to present at the next call, True only
+    while a reset that was asked for is under way.
+    """
 
     DONE: bool
     BUSY: bool
     ERROR: bool
     STATUS: Status
+    COM_RST: bool = False
 
 
 class ReceiveOutputs(NamedTuple):
-    """Outputs of TRCV_C after a call; RCVD_LEN is valid together with DONE."""
+    """Outputs of TRCV_C after a call; RCVD_LEN and ADDR are valid together with DONE.
+
+    RCVD_LEN is also shown with the ERROR of an area that is too small: it is the length of the message. ADDR is the
+    sender of a datagram. COM_RST is as in `SendOutputs`.
+    """
 
     DONE: bool
     BUSY: bool
     ERROR: bool
     STATUS: Status
     RCVD_LEN: int
-
-
-class State(enum.Enum):
-    """Where an instance stands between two calls."""
-
-    IDLE = "no connection wanted"
-    ESTABLISHING = "connection wanted, not there"
-    READY = "connected, no job"
-    SENDING = "connected, send job running"
-    RECEIVING = "connected, waiting for data"
-    DISTURBED = "waiting for data, connection lost"
-    TERMINATING = "being closed"
-
-
-class Event(enum.Enum):
-    """What a call can find; how each is recognised stands in `_Compact`."""
-
-    CONT_HIGH = enum.auto()
-    CONT_LOW = enum.auto()
-    UP = enum.auto()
-    LOST = enum.auto()
-    REFUSED = enum.auto()
-    MISSING = enum.auto()
-    RESET = enum.auto()
-    REQUEST = enum.auto()
-    SENT = enum.auto()
-    NOT_SENT = enum.auto()
-    EN_R_HIGH = enum.auto()
-    EN_R_LOW = enum.auto()
-    RECEIVED = enum.auto()
-
-
-class Effect(enum.Enum):
-    """What a step does at the port."""
-
-    NOTHING = enum.auto()
-    ESTABLISH = enum.auto()
-    TERMINATE = enum.auto()
-    RESET = enum.auto()
-    SEND = enum.auto()
-
-
-Transitions: TypeAlias = dict[State, dict[Event, tuple[State, Effect]]]
-S, E, F = State, Event, Effect
-
-_COMMON: Final[Transitions] = {
-    S.IDLE: {E.CONT_HIGH: (S.ESTABLISHING, F.ESTABLISH)},
-    S.ESTABLISHING: {
-        E.CONT_LOW: (S.TERMINATING, F.TERMINATE),
-        E.UP: (S.READY, F.NOTHING),
-        E.REFUSED: (S.ESTABLISHING, F.NOTHING),
-        # Someone else took the endpoint away: with CONT = 1 TCON is repeated by itself.
-        E.MISSING: (S.ESTABLISHING, F.ESTABLISH),
-    },
-    S.TERMINATING: {E.MISSING: (S.IDLE, F.NOTHING)},
-}
-
-TSEND_C_TRANSITIONS: Final[Transitions] = {
-    **_COMMON,
-    S.READY: {
-        E.CONT_LOW: (S.TERMINATING, F.TERMINATE),
-        E.LOST: (S.ESTABLISHING, F.NOTHING),
-        E.RESET: (S.ESTABLISHING, F.RESET),
-        E.REQUEST: (S.SENDING, F.SEND),
-    },
-    S.SENDING: {
-        E.CONT_LOW: (S.TERMINATING, F.TERMINATE),
-        # First what became of the job, then what became of the connection.
-        E.SENT: (S.READY, F.NOTHING),
-        E.LOST: (S.ESTABLISHING, F.NOTHING),
-        E.NOT_SENT: (S.READY, F.NOTHING),
-        E.RESET: (S.ESTABLISHING, F.RESET),
-    },
-}
-
-TRCV_C_TRANSITIONS: Final[Transitions] = {
-    **_COMMON,
-    S.READY: {
-        E.CONT_LOW: (S.TERMINATING, F.TERMINATE),
-        E.RESET: (S.ESTABLISHING, F.RESET),
-        E.EN_R_HIGH: (S.RECEIVING, F.NOTHING),
-        E.LOST: (S.ESTABLISHING, F.NOTHING),
-    },
-    S.RECEIVING: {
-        E.CONT_LOW: (S.TERMINATING, F.TERMINATE),
-        # What arrived completely before the connection was lost is delivered before the loss is told.
-        E.RECEIVED: (S.RECEIVING, F.NOTHING),
-        E.LOST: (S.DISTURBED, F.NOTHING),
-        E.RESET: (S.ESTABLISHING, F.RESET),
-        E.EN_R_LOW: (S.READY, F.NOTHING),
-    },
-    S.DISTURBED: {
-        E.CONT_LOW: (S.TERMINATING, F.TERMINATE),
-        E.UP: (S.READY, F.NOTHING),
-        E.EN_R_LOW: (S.ESTABLISHING, F.NOTHING),
-        E.REFUSED: (S.DISTURBED, F.NOTHING),
-        E.MISSING: (S.ESTABLISHING, F.ESTABLISH),
-    },
-}
-
-# STATUS shown call after call while nothing happens.
-STATUS_WHILE: Final = {
-    S.IDLE: 0x7000, S.ESTABLISHING: 0x7002, S.READY: 0x7004, S.SENDING: 0x7005, S.RECEIVING: 0x7006,
-    S.DISTURBED: 0x80C4, S.TERMINATING: 0x7003,
-}  # fmt: skip
-# STATUS shown once, in the call that takes the step. Failures bring their own.
-STATUS_ONCE: Final = {
-    (S.IDLE, E.CONT_HIGH): 0x7001,
-    (S.ESTABLISHING, E.UP): 0x0001,
-    (S.DISTURBED, E.UP): 0x0001,
-    (S.ESTABLISHING, E.MISSING): 0x7001,
-    (S.DISTURBED, E.MISSING): 0x7001,
-    (S.SENDING, E.SENT): 0x0000,
-    (S.SENDING, E.RESET): 0x80A7,
-    (S.RECEIVING, E.RECEIVED): 0x0000,
-    (S.TERMINATING, E.MISSING): 0x0003,
-}
-DONE_ON: Final = frozenset({E.SENT, E.RECEIVED})
-FAILED_ON: Final = frozenset({E.LOST, E.REFUSED, E.NOT_SENT})
-# BUSY: a job of the block is running. Published for 7006 only; for 7001 to 7003 and 7004 chosen [I] (ouc-blocks.md 8.7).
-BUSY_WHILE: Final = frozenset({S.ESTABLISHING, S.SENDING, S.RECEIVING, S.TERMINATING})
+    ADDR: Sender | None = None
+    COM_RST: bool = False
 
 
 class _Step(NamedTuple):
@@ -177,14 +61,17 @@ class _Step(NamedTuple):
     status: Status
 
 
-class _Compact:
-    """What both compact blocks share: one step per call over the transitions of the subclass."""
+# What COM_RST shows: from the reset on until the connection stands again or is wanted no more.
+_RESETTING: Final = {Event.RESET: True, Event.UP: False, Event.CONT_LOW: False}
 
-    TRANSITIONS: Transitions
 
-    def __init__(self, station: SupportsPort, *, remember_request: bool = True) -> None:
+class _Compact(ABC):
+    """What both compact blocks share."""
+
+    def __init__(self, station: SupportsPort, table: Rules, same_id: SameID) -> None:
         self._port = station.port
-        self._remember = remember_request
+        self._rules = table
+        self._tells_same_id = same_id == "80AA"
         self.state = State.IDLE
         #: Why the last ERROR was shown, in words; a CPU has no pin for it.
         self.failure: Failure | None = None
@@ -192,82 +79,89 @@ class _Compact:
         self._epoch = self._failures = 0
         self._job: SendJob | None = None
         self._requested = self._previous_reset = self._enabled = False
-        self._received = 0
+        self._resetting = False
+        self._received = self._too_small = 0
         self._cont = self._reset_edge = False
         self._description: Any = None
-        self._area: Area | None = None
+        self._data: Any = None
         self._length = 0
-        self._delivery = Delivery.FIXED_LENGTH
 
-    def _present(self, *, cont: bool, connect: Any, com_rst: bool) -> None:
+    def _present(self, *, cont: bool, connect: Any, data: Any, length: int, com_rst: bool) -> None:
         """Take over the inputs that both blocks have."""
-        self._cont = cont
+        self._cont, self._data, self._length = cont, data, length
         self._reset_edge = com_rst and not self._previous_reset
         self._previous_reset = com_rst
+        self._received = self._too_small = 0
         if self.state is State.IDLE:
             self._description = connect
 
     # How each event is recognised. Order of evaluation is the order of the rows, never of this list.
     _HOLDS: Final[dict[Event, Callable[[_Compact], bool]]] = {
-        E.CONT_HIGH: lambda block: block._cont,
-        E.CONT_LOW: lambda block: not block._cont,
+        Event.CONT_HIGH: lambda block: block._cont,
+        Event.CONT_LOW: lambda block: not block._cont,
         # Counted, not looked at: a partner that came, sent and went between two scans was there all the same.
-        E.UP: lambda block: block._link is not None and block._link.epoch != block._epoch,
-        E.LOST: lambda block: block._is_lost(),
-        E.REFUSED: lambda block: block._link is not None and block._link.failures > block._failures,
-        E.MISSING: lambda block: block._link is None or block._link.state is LinkState.ABSENT,
-        E.RESET: lambda block: block._reset_edge,
-        E.REQUEST: lambda block: block._requested,
-        E.SENT: lambda block: block._job is not None and block._job.done,
-        E.NOT_SENT: lambda block: block._job is not None and block._job.failure is not None,
-        E.EN_R_HIGH: lambda block: block._enabled,
-        E.EN_R_LOW: lambda block: not block._enabled,
-        E.RECEIVED: lambda block: block._try_receive(),
+        Event.UP: lambda block: block._link is not None and block._link.epoch != block._epoch,
+        Event.LOST: lambda block: block._is_lost(),
+        Event.REFUSED: lambda block: block._link is not None and block._link.failures > block._failures,
+        Event.MISSING: lambda block: block._link is None or block._link.state is LinkState.ABSENT,
+        Event.RESET: lambda block: block._reset_edge,
+        Event.REQUEST: lambda block: block._requested,
+        Event.SENT: lambda block: block._job is not None and block._job.done,
+        Event.NOT_SENT: lambda block: block._job is not None and block._job.failure is not None,
+        Event.EN_R_HIGH: lambda block: block._enabled,
+        Event.EN_R_LOW: lambda block: not block._enabled,
+        Event.RECEIVED: lambda block: block._try_receive(),
     }
-
-    def _longest(self) -> int:
-        assert self._link is not None  # noqa: S101 - jobs begin only on a connection
-        return self._port.max_length(self._link)
 
     def _is_lost(self) -> bool:
         link = self._link
         return link is None or not link.established or link.epoch != self._epoch
 
     def _try_receive(self) -> bool:
-        assert self._link is not None and self._area is not None  # noqa: S101, PT018 - states that receive have both
-        if not self._enabled:
-            return False
-        self._received = self._port.receive(self._link, self._area.writable(self._length), self._delivery)
-        return self._received > 0
+        """Whether a receive job is complete; only TRCV_C has any."""
+        return False
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """Begin a job of the block.
+
+        Raises:
+            ParameterError: The pins do not allow it.
+        """
 
     def _step(self) -> _Step:
         before = self.state
-        row = self.TRANSITIONS[before]
-        event = next((event for event in row if self._HOLDS[event](self)), None)
-        if event is None:
-            return self._outputs(before)
-        after, effect = row[event]
-        # Read before the effect: it may already change what the link says.
-        failure = self._failure(event)
+        row = self._rules.transitions[before]
         try:
-            self._perform(effect)
+            event = next((event for event in row if self._HOLDS[event](self)), None)
+            if event is None:
+                return self._outputs(before)
+            after, effect = row[event]
+            # Read before the effect: it may already change what the link says.
+            failure = self._failure(event)
+            told = self._perform(effect)
         except OUCError as error:
             self._requested = False
+            self.state = self._rules.refused_to.get(before, before)
+            if isinstance(error, AreaTooSmallError):
+                self._too_small = error.size
             return self._failed(error.failure, 0x80C4)
         self.state = after
         if event is Event.UP and self._link is not None:
             self._epoch = self._link.epoch
+        self._resetting = _RESETTING.get(event, self._resetting)
+        failure = failure or told
         if failure is not None:
             return self._failed(failure, 0x80C5)
-        once = STATUS_ONCE.get((before, event))
+        once = self._rules.status_once.get((before, event))
         if once is None:
             return self._outputs(after)
-        busy = once >> 12 == 7 and after in BUSY_WHILE
-        return _Step(event in DONE_ON, busy, once >= 0x8000, Status(once))
+        busy = once >> 12 == 7 and after in self._rules.busy_while
+        return _Step(event in self._rules.done_on, busy, once >= 0x8000, Status(once))
 
     def _outputs(self, state: State) -> _Step:
-        status = Status(STATUS_WHILE[state])
-        return _Step(done=False, busy=state in BUSY_WHILE, error=status >= 0x8000, status=status)
+        status = Status(self._rules.status_while[state])
+        return _Step(done=False, busy=state in self._rules.busy_while, error=status >= 0x8000, status=status)
 
     def _failed(self, failure: Failure, otherwise: int) -> _Step:
         self.failure = failure
@@ -277,20 +171,19 @@ class _Compact:
     def _failure(self, event: Event) -> Failure | None:
         if event not in FAILED_ON:
             return None
-        reason: Failure | None = self._job.failure if event is Event.NOT_SENT and self._job else None
-        if reason is None and self._link is not None:
-            # Lost without a reason of its own: this side's T_RESET or another block's TDISCON.
-            reason = self._link.failure if self._link.failures > self._failures else None
+        if event is Event.NOT_SENT:
+            return self._job.failure if self._job is not None else None
+        reason: Failure | None = None
+        if self._link is not None:
+            reason = self._link.loss if event is Event.LOST else self._link.failure
             self._failures = self._link.failures
-        return reason or Failure("the connection was closed from this side", Status(0x80C5))
+        return reason or CLOSED_HERE
 
-    def _perform(self, effect: Effect) -> None:
+    def _perform(self, effect: Effect) -> Failure | None:
+        """Carry out an effect; a failure is what to tell although the effect took place."""
         if effect is Effect.ESTABLISH:
-            self._link = self._port.establish(self._description, join=True)
-            self._failures = self._link.failures
-            # A connection that another block already holds counts as coming up now.
-            self._epoch = self._link.epoch - self._link.established
-        elif effect is Effect.TERMINATE:
+            return self._establish()
+        if effect is Effect.TERMINATE:
             self._requested, self._job = False, None
             if self._link is not None:
                 self._port.terminate(self._link)
@@ -298,10 +191,27 @@ class _Compact:
             self._job = None
             if self._link is not None:
                 self._port.reset(self._link)
-        elif effect is Effect.SEND:
-            assert self._link is not None and self._area is not None  # noqa: S101, PT018 - READY has a link
-            self._requested = False
-            self._job = self._port.send(self._link, self._area.readable(self._length))
+        elif effect in (Effect.SEND, Effect.RECEIVE):
+            self._begin()
+        return None
+
+    def _establish(self) -> Failure | None:
+        known = len(self._port.links)
+        link = self._port.establish(self._description, join=True)
+        busy_elsewhere = len(self._port.links) == known and link.epoch == 0 and self._tells_same_id
+        told = Failure(
+            f"another block is just establishing connection {link.connection_id}",
+            Status(0x80AA),
+            where="CONNECT",
+            remedy="Wait, or repeat the job with a new rising edge",
+        )
+        if busy_elsewhere and State.ENDED in self._rules.transitions:
+            raise OUCError.of(told)
+        self._link = link
+        self._failures = link.failures
+        # A connection that another block already holds counts as coming up now.
+        self._epoch = link.epoch - link.established
+        return told if busy_elsewhere else None
 
 
 class TSEND_C(_Compact):
@@ -310,17 +220,40 @@ class TSEND_C(_Compact):
     Args:
         station: The station (or its port) that keeps the connection.
         remember_request: An edge at REQ that comes before the connection stands leads to a job once it does, while
-            CONT stays 1. The sources are of two minds (ouc-blocks.md 2.5); this is the default of the profiles.
+            CONT stays 1. The sources are of two minds (ouc-blocks.md 2.5). None: the profile's `remember_req`.
+        repeat_connect: With CONT = 1 a failed attempt shows its error once and is repeated; otherwise it ends until CONT
+            falls and rises. None: the profile's `repeat_connect`.
+        same_id: See `SameID`.
+        version: "2.1" for the block of S7-1200 below V4.0: DONE also after establishing, COM_RST closes and re-creates the
+            connection, 7001 is waiting for the partner and 7002 sending (ouc-blocks.md 2.5).
     """
 
-    TRANSITIONS = TSEND_C_TRANSITIONS
-
-    def __init__(self, station: SupportsPort, *, remember_request: bool = True) -> None:
-        super().__init__(station, remember_request=remember_request)
+    def __init__(
+        self,
+        station: SupportsPort,
+        *,
+        remember_request: bool | None = None,
+        repeat_connect: bool | None = None,
+        same_id: SameID = "80AA",
+        version: Version = "3.0",
+    ) -> None:
+        profile = station.port.profile
+        repeat = profile.repeat_connect if repeat_connect is None else repeat_connect
+        super().__init__(station, rules("send", version=version, repeat=repeat), same_id)
+        self._remember = profile.remember_req if remember_request is None else remember_request
         self._previous_request = False
+        self._addr: Any = None
 
     def __call__(
-        self, *, REQ: bool, CONT: bool, CONNECT: Any, DATA: Any, LEN: int = 0, COM_RST: bool = False
+        self,
+        *,
+        REQ: bool,
+        CONT: bool,
+        CONNECT: Any,
+        DATA: Any,
+        LEN: int = 0,
+        ADDR: Any = None,
+        COM_RST: bool = False,
     ) -> SendOutputs:
         """One call of the block.
 
@@ -330,26 +263,40 @@ class TSEND_C(_Compact):
             CONNECT: The connection description; looked at when CONT rises.
             DATA: What to send: a DataBlock, or anything with bytes in it.
             LEN: Bytes to send, 0 for all of DATA (ouc-blocks.md 2.3).
+            ADDR: With UDP, where to: `TADDR_Param` or `TADDR_SEND_QDN`, or the image of one; missing is 80B3.
             COM_RST: A rising edge resets the connection.
 
         Returns:
             The outputs. Errors are shown there, as on a CPU, and never raised.
         """
-        self._present(cont=CONT, connect=CONNECT, com_rst=COM_RST)
+        self._present(cont=CONT, connect=CONNECT, data=DATA, length=LEN, com_rst=COM_RST)
+        self._addr = ADDR
         edge = REQ and not self._previous_request
         rises = self.state is State.IDLE and CONT and REQ
         self._previous_request = REQ
-        waiting = self.state in (State.ESTABLISHING, State.IDLE)
-        if CONT and (edge or rises) and (self.state is State.READY or (waiting and self._remember)):
+        if CONT and (edge or rises) and (self.state is State.READY or (self.state in _WAITING and self._remember)):
             self._requested = True
-        if self._requested and self.state is State.READY:
-            try:
-                self._area = area(DATA)
-                self._length = job_length(LEN, self._area, maximum=self._longest())
-            except ParameterError as error:
-                self._requested = False
-                return SendOutputs(*self._failed(error.failure, 0x8085))
-        return SendOutputs(*self._step())
+        step = self._step()
+        return SendOutputs(*step, COM_RST=COM_RST and self._resetting)
+
+    def _begin(self) -> None:
+        assert self._link is not None  # noqa: S101 - READY has a link
+        source, link = area(self._data), self._link
+        size = job_length(self._length, source, maximum=self._port.max_length(link))
+        to = None
+        if link.endpoint.protocol == "UDP":
+            _require_addr(self._addr)
+            to = target(self._addr, self._port, size)
+        self._requested = False
+        self._job = self._port.send(link, source.readable(size), to=to)
+
+
+_WAITING: Final = frozenset({State.IDLE, State.ESTABLISHING, State.RECONNECTING, State.RECREATING})
+
+
+def _require_addr(addr: Any) -> None:
+    if addr is None:
+        raise ParameterError("ADDR is empty with UDP", status=0x80B3, where="ADDR", remedy="Give ADDR a TADDR_Param")
 
 
 class TRCV_C(_Compact):
@@ -357,9 +304,26 @@ class TRCV_C(_Compact):
 
     Args:
         station: The station (or its port) that keeps the connection.
+        repeat_connect, same_id, version: As for `TSEND_C`.
+        legacy_adhoc: The LEN that means ad hoc, on S7-1200 below V4.0: 65535 or 0 (`LegacyAdHoc`).
     """
 
-    TRANSITIONS = TRCV_C_TRANSITIONS
+    def __init__(
+        self,
+        station: SupportsPort,
+        *,
+        repeat_connect: bool | None = None,
+        same_id: SameID = "80AA",
+        version: Version = "3.0",
+        legacy_adhoc: LegacyAdHoc = None,
+    ) -> None:
+        profile = station.port.profile
+        repeat = profile.repeat_connect if repeat_connect is None else repeat_connect
+        super().__init__(station, rules("receive", version=version, repeat=repeat), same_id)
+        self._legacy = legacy_adhoc
+        self._adhoc = False
+        self._kind: Any = None
+        self._pins: Pins | None = None
 
     def __call__(
         self,
@@ -370,6 +334,7 @@ class TRCV_C(_Compact):
         DATA: Any,
         LEN: int = 0,
         ADHOC: bool = False,
+        ADDR: type[Sender] | None = None,
         COM_RST: bool = False,
     ) -> ReceiveOutputs:
         """One call of the block.
@@ -378,26 +343,56 @@ class TRCV_C(_Compact):
             EN_R: Level; 1 is ready to receive.
             CONT: 1 establishes and holds the connection, 0 closes it.
             CONNECT: The connection description; looked at when CONT rises.
-            DATA: Where to: a DataBlock, a bytearray, or a writable memoryview.
-            LEN: Length of the receive job, 0 for all of DATA.
-            ADHOC: 1 delivers whatever has arrived, up to LEN.
+            DATA: Where to: a DataBlock, a bytearray, or a writable memoryview. Must stay the same memory while a receive
+                job runs (8085).
+            LEN: Length of the receive job, 0 for all of DATA. Must stay the same while a receive job runs (8085).
+            ADHOC: 1 delivers whatever has arrived, up to LEN; TCP only.
+            ADDR: With UDP, the structure wanted, `TADDR_Param` or `TADDR_RCV_IP`; missing is 80B3.
             COM_RST: A rising edge resets the connection.
 
         Returns:
             The outputs. Errors are shown there, as on a CPU, and never raised.
         """
-        self._present(cont=CONT, connect=CONNECT, com_rst=COM_RST)
-        self._enabled = EN_R
-        self._delivery = Delivery.AD_HOC if ADHOC else Delivery.FIXED_LENGTH
-        self._received = 0
+        self._present(cont=CONT, connect=CONNECT, data=DATA, length=LEN, com_rst=COM_RST)
+        self._enabled, self._adhoc, self._kind = EN_R, ADHOC, ADDR
         if not EN_R and self._link is not None:
             self._port.withdraw(self._link)
-        if EN_R and self.state in (State.READY, State.RECEIVING):
-            try:
-                self._area = area(DATA)
-                self._length = job_length(LEN, self._area, maximum=self._longest())
-                self._area.writable(self._length)
-            except ParameterError as error:
-                return ReceiveOutputs(*self._failed(error.failure, 0x8085), RCVD_LEN=0)
-        done, busy, error_flag, status = self._step()
-        return ReceiveOutputs(done, busy, error_flag, status, self._received if done else 0)
+        step = self._step()
+        received = step.done and self._received > 0
+        told = self._link.inbox.sender if received and self._link is not None else None
+        return ReceiveOutputs(
+            *step,
+            RCVD_LEN=self._received or self._too_small,
+            ADDR=sender(ADDR, told) if told is not None and ADDR is not None else None,
+            COM_RST=COM_RST and self._resetting,
+        )
+
+    def _begin(self) -> None:
+        assert self._link is not None  # noqa: S101 - READY has a link
+        self._job_now()
+        self._pins = Pins.of(self._data, self._length)
+
+    def _job_now(self) -> Any:
+        assert self._link is not None  # noqa: S101 - as above
+        link, port = self._link, self._port
+        maximum = port.max_length(link)
+        if link.endpoint.protocol == "UDP":
+            _require_addr(self._kind)
+            check_sender_kind(self._kind, port)
+        else:
+            maximum = min(maximum, port.profile.max_len_compact or maximum)
+        return reception(port, link, self._data, self._length, adhoc=self._adhoc, legacy=self._legacy, maximum=maximum)
+
+    def _try_receive(self) -> bool:
+        assert self._link is not None  # noqa: S101 - RECEIVING has a link
+        # Bytes of the next connection wait until the loss of this one was told.
+        if not self._enabled or self._link.epoch != self._epoch:
+            return False
+        if self._pins is None:
+            self._pins = Pins.of(self._data, self._length)
+        self._pins.keep(self._data, self._length, swapped=0x8085)
+        self._received = self._job_now().take(self._port, self._link)
+        if self._received:
+            # The next call begins the next job, with pins of its own.
+            self._pins = None
+        return self._received > 0

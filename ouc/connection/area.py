@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import ParameterError
 
-__all__ = ["Area", "area", "job_length"]
+__all__ = ["Area", "area", "job_length", "same_area"]
 
 
 class Area:
@@ -39,13 +39,18 @@ def area(data: Any) -> Area:
     """The area at a DATA pin: a DataBlock or a view of one (through its `image`), or any object with a buffer.
 
     Raises:
-        ParameterError: Nothing with bytes in it (16#8085).
+        ParameterError: Nothing with bytes in it, a block with optimized access included (16#8085).
     """
     try:
         view = memoryview(getattr(data, "image", data))
-    except TypeError:
+    except ParameterError as error:
+        # A block with optimized access has no bytes that a job could move; the block itself says why.
         raise ParameterError(
-            f"DATA is a {type(data).__name__}",
+            error.failure.what, status=0x8085, where="DATA", remedy=error.failure.remedy or "Use another area"
+        ) from None
+    except (TypeError, ValueError):
+        raise ParameterError(
+            f"DATA is a {type(data).__name__} without bytes",
             status=0x8085,
             where="DATA",
             remedy="Use a DataBlock, bytes or a bytearray",
@@ -55,6 +60,21 @@ def area(data: Any) -> Area:
             "DATA is not in one piece", status=0x8085, where="DATA", remedy="Use a copy of it: bytes(...)"
         )
     return Area(view.cast("B") if view.nbytes else view)
+
+
+def same_area(one: Any, other: Any) -> bool:
+    """Whether two pins in consecutive calls mean the same memory.
+
+    The same object does. So do two views of one memory that are equally long, because programs like to write
+    `memoryview(data)[:4]` in each call; where in the memory they begin cannot be seen.
+    """
+    if one is other:
+        return True
+    try:
+        first, second = area(one).view, area(other).view
+    except ParameterError:
+        return False
+    return first.obj is second.obj and first.nbytes == second.nbytes
 
 
 def job_length(length: int, data: Area, *, maximum: int) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
 from typing import Any, Final, Protocol
+from weakref import WeakSet
 
 import attrs
 
@@ -84,10 +85,12 @@ class Link:
         epoch: Counts establishments, so that a program that scans slowly still sees that a connection was replaced.
         failures: Counts failures, for the same reason.
         failure: The latest one.
+        loss: Why the connection was lost the last time, None if that came from this side (T_RESET, TDISCON).
         trials, successes: As T_DIAG counts them (ouc-blocks.md 1.11).
         sent, received: Bytes of user data.
         last_refusal, last_loss: T_DIAG's reason and the time, of the last failed attempt and the last disconnection.
         settings: What TCONSettings has set.
+        resetting: T_RESET or COM_RST has interrupted it, and it does not stand yet again (80C4 meanwhile).
         watchers: Called after anything about the connection has changed, for programs that wait instead of scanning.
     """
 
@@ -99,6 +102,7 @@ class Link:
     epoch: int = 0
     failures: int = 0
     failure: Failure | None = None
+    loss: Failure | None = None
     trials: int = 0
     successes: int = 0
     sent: int = 0
@@ -106,6 +110,7 @@ class Link:
     last_refusal: tuple[int, datetime] | None = None
     last_loss: tuple[int, datetime] | None = None
     settings: Settings = attrs.field(factory=Settings)
+    resetting: bool = False
     watchers: list[Callable[[], None]] = attrs.field(factory=list)
 
     def stir(self) -> None:
@@ -161,6 +166,8 @@ class Port:
         self._check = check
         self._links: dict[int, Link] = {}
         self._reserved: dict[int, Settings] = {}
+        #: Instances of TCONSettings whose job runs: at most as many as there are connections (ouc-blocks.md 2.8).
+        self.preparing: WeakSet[Any] = WeakSet()
 
     @property
     def port(self) -> Port:
@@ -175,6 +182,10 @@ class Port:
     def find(self, connection_id: int) -> Link | None:
         """The connection with this ID, None if the table has none."""
         return self._links.get(connection_id)
+
+    def findings(self, description: Any) -> Sequence[Finding]:
+        """What this station has to say against a description."""
+        return self._check(description)
 
     def max_length(self, link: Link) -> int:
         """Bytes that one job moves at most over this connection."""
@@ -272,12 +283,16 @@ class Port:
 
     def terminate(self, link: Link) -> None:
         """Close the connection and take its ID out of the table."""
+        if link.established:
+            link.loss = None
         self._advance(link, LinkEvent.TERMINATE)
 
     def reset(self, link: Link) -> None:
         """Close the connection, forget what was received, and establish it anew; the ID stays in the table."""
         link.inbox.clear()
         if link.established:
+            link.resetting = True
+            link.loss = None
             link.last_loss = (_RESET_HERE, self._clock())
         self._advance(link, LinkEvent.RESET)
 
@@ -296,7 +311,9 @@ class Port:
         """
         number = next((one for one in _RESERVABLE if one not in self._reserved and one not in self._links), None)
         if number is None or len(self._reserved) >= self.profile.connections:
-            raise ParameterError("no connection ID is left to reserve", status=0x8087, remedy="Release one with TDISCON")
+            raise ParameterError(
+                "no connection ID is left to reserve", status=0x8087, remedy="Release one with TDISCON"
+            )
         self._reserved[number] = Settings()
         return number
 
@@ -318,14 +335,21 @@ class Port:
             to: Where to; for datagrams only.
 
         Returns:
-            A job that has failed already (80A1) where the connection is not established.
+            A job that has failed already where the connection is not established (80A1), or is being reset (80C4).
         """
         job = SendJob(data, to)
         if link.established:
             self._shell.transmit(link, job)
         else:
-            job.failure = Failure("the connection is not established", Status(0x80A1))
+            job.failure = self.not_established(link)
         return job
+
+    @staticmethod
+    def not_established(link: Link) -> Failure:
+        """Why data cannot flow now."""
+        if link.resetting:
+            return Failure("the connection is just being reset", Status(0x80C4), remedy="Try again a little later")
+        return Failure("the connection is not established", Status(0x80A1), remedy="Wait until TCON is DONE")
 
     def receive(self, link: Link, area: memoryview, delivery: Delivery) -> int:
         """Complete a receive job if enough bytes are there; tells how many were copied, 0 for "not yet".
@@ -368,6 +392,10 @@ class Port:
                 link.last_loss = reason
             else:
                 link.last_refusal = reason
+        if event in _ENDS_RESET:
+            link.resetting = False
+        if event is LinkEvent.LOST:
+            link.loss = failure
         if event is LinkEvent.UP:
             link.epoch += 1
             link.successes += 1
@@ -392,6 +420,9 @@ class Port:
         if effect is not Effect.NOTHING:
             self._shell.perform(effect, link)
 
+
+# The first thing that becomes of a reset: the connection stands again, or the attempt failed.
+_ENDS_RESET: Final = frozenset({LinkEvent.UP, LinkEvent.REFUSED, LinkEvent.GONE})
 
 # TCONSettings gives out numbers outside 1 to 4095; which ones is not published (ouc-blocks.md 8.14).
 _RESERVABLE: Final = range(0x1000, 0x10000)

@@ -9,14 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ouc.blocks import TRCV_C, TSEND_C
-from ouc.blocks.compact import (
-    STATUS_WHILE,
-    TRCV_C_TRANSITIONS,
-    TSEND_C_TRANSITIONS,
-    Effect,
-    State,
-    Transitions,
-)
+from ouc.blocks.compact_tables import Effect, Rules, State, rules
 from ouc.connection import Effect as LinkEffect
 
 from ..connection.shell import ACTIVE, PASSIVE, Bench, described
@@ -324,15 +317,24 @@ def test_a_read_only_area_is_an_error_and_takes_nothing() -> None:
 # -- any sequence ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("table", [TSEND_C_TRANSITIONS, TRCV_C_TRANSITIONS], ids=["TSEND_C", "TRCV_C"])
-def test_every_state_that_a_row_leads_to_has_rows_and_a_STATUS(table: Transitions) -> None:
-    reached = {after for row in table.values() for after, _ in row.values()}
-    assert reached <= set(table) & set(STATUS_WHILE)
+KINDS = [rules(kind, version=version, repeat=repeat) for kind in ("send", "receive")
+         for version in ("3.0", "2.1") for repeat in (True, False)]  # fmt: skip
 
 
-def test_only_READY_starts_a_send() -> None:
+@pytest.mark.parametrize("table", KINDS)
+def test_every_state_that_a_row_leads_to_has_rows_and_a_STATUS(table: Rules) -> None:
+    reached = {after for row in table.transitions.values() for after, _ in row.values()}
+    reached |= {after for before, after in table.refused_to.items() if before in table.transitions}
+    assert reached <= set(table.transitions) & set(table.status_while)
+
+
+@pytest.mark.parametrize("table", KINDS)
+def test_only_READY_starts_a_job(table: Rules) -> None:
     starts = {
-        state for state, row in TSEND_C_TRANSITIONS.items() for _, effect in row.values() if effect is Effect.SEND
+        state
+        for state, row in table.transitions.items()
+        for _, effect in row.values()
+        if effect in (Effect.SEND, Effect.RECEIVE)
     }
     assert starts == {State.READY}
 
