@@ -21,7 +21,7 @@ import trio
 from emulator.faults import Proxy, wire
 from emulator.faults.wire import Direction, Harm
 from ouc import TRCV_C, TSEND_C, Station, loopback, profiles
-from ouc.blocks.compact import State
+from ouc.blocks.compact_tables import State
 from ouc.connection import LinkEvent
 from ouc.station import Happening
 
