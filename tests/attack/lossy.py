@@ -61,6 +61,7 @@ class Run:
         seed: Of the fault and of the lengths of the jobs.
         strikes, direction, span, records: See `wire.plan`.
         at_most: Messages in a job.
+        patient: No handshake is given up soon; for faults that leave it alone, or end it.
         limit: Seconds until the run is given up.
     """
 
@@ -73,6 +74,7 @@ class Run:
     span: range = range(4_096)
     records: range = range(12)
     at_most: int = 256
+    patient: bool = False
     limit: float = 60.0
 
 
@@ -156,7 +158,7 @@ def _descriptions(run: Run, ports: tuple[int, int]) -> tuple[Any, Any]:
 async def carry(run: Run) -> Report:
     """Let messages flow until the last one is there."""
     report = Report(run)
-    profile = _PATIENT if run.kind.harm is Harm.HARMLESS else _IMPATIENT
+    profile = _PATIENT if run.patient or run.kind.harm is Harm.HARMLESS else _IMPATIENT
     plan = wire.plan(
         run.kind, seed=run.seed, strikes=run.strikes, direction=run.direction, span=run.span, records=run.records,
         frame=None if run.secure else SIZE, pause=0.002, hole=0.02,

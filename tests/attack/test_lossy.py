@@ -20,7 +20,7 @@ async def test_messages_survive_each_fault_and_each_interruption_is_told(row: wi
     # After the handshake, where the messages are; 16-byte frames count as records on a plain connection.
     report = await carry(
         Run(
-            kind=row, messages=600, secure=secure, direction=Direction.FORTH, at_most=32,
+            kind=row, messages=600, secure=secure, direction=Direction.FORTH, at_most=32, patient=True,
             span=range(4_000, 6_000), records=range(8, 13),
         )
     )  # fmt: skip

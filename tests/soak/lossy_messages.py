@@ -4,7 +4,6 @@ Every connection is struck, at another place each time, in the handshake too. Pr
 lost silently, doubled, reordered or altered, if an interruption was not told, or if a connection did not come back.
 """
 
-
 from __future__ import annotations
 
 import sys
