@@ -60,7 +60,8 @@ class Policy:
         resumption: Resume sessions, in the memory of this process only, and only while the remembered chain would pass a
             full handshake (`ouc.tls.resumption`). Off, because no source says that a CPU resumes (certificates.md 6.4);
             on, it saves partners that connect again and again their signatures.
-        max_depth: Intermediate certificates allowed between the partner's leaf and its root.
+        max_depth: Intermediate certificates allowed between the partner's leaf and its root; with the root these are the
+            eight CAs that `certs.verify` allows.
         max_handshake: Bytes accepted from a partner before the handshake is over (memory footing).
         max_key_updates: Messages that carry no data (key updates, session tickets, attempts to renegotiate) accepted
             from a partner in a row; every sixteen records of data make up for one.
@@ -77,7 +78,7 @@ class Policy:
     tickets: Tickets = "eager"
     confirmation_grace: float = 1.0
     resumption: bool = False
-    max_depth: int = 4
+    max_depth: int = 7
     max_handshake: int = 65_536
     max_key_updates: int = 32
 

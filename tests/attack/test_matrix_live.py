@@ -32,8 +32,7 @@ HERE = IPv4Address("127.0.0.1")
 PAYLOAD = bytes(range(256)) + b"\1\2"
 Version = Literal["1.2", "1.3"]
 
-# As deep as `certs.verify` goes, so that only the rows decide.
-POLICY = attrs.evolve(DEFAULT, max_depth=8)
+POLICY = DEFAULT
 
 
 @attrs.frozen
