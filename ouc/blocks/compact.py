@@ -18,7 +18,7 @@ from .edge import SupportsPort
 from .partner import Sender, check_sender_kind, sender, target
 from .receive import CLOSED_HERE, LegacyAdHoc, Pins, reception
 
-__all__ = ["TRCV_C", "TSEND_C", "ReceiveOutputs", "SameID", "SendOutputs"]
+__all__ = ["TRCV_C", "TSEND_C", "ReceiveOutputs", "SameID", "SendOutputs", "State"]
 
 #: What a block does whose ID another block is just establishing: show 80AA once before it waits with it, or only wait.
 SameID: TypeAlias = Literal["80AA", "join"]

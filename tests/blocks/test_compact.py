@@ -13,6 +13,7 @@ from ouc.blocks.compact_tables import Effect, Rules, State, rules
 from ouc.connection import Effect as LinkEffect
 
 from ..connection.shell import ACTIVE, PASSIVE, Bench, described
+from .rows import row
 
 
 class Sender:
@@ -49,6 +50,7 @@ class Receiver(Sender):
 # -- establishing and closing -------------------------------------------------------------------------------------
 
 
+@row("2.5 CONT 0, idle")
 def test_CONT_0_is_idle_7000_whatever_REQ_says() -> None:
     sender = Sender()
     assert sender.call(CONT=False) == "7000"
@@ -56,6 +58,7 @@ def test_CONT_0_is_idle_7000_whatever_REQ_says() -> None:
     assert sender.bench.effects == []
 
 
+@row("2.5 CONT 0 -> 1", "2.5 0001 after establishing and 0003 after closing")
 def test_establishing_is_7001_once_then_7002_then_0001_once_then_7004() -> None:
     sender = Sender()
     assert [sender.call(), sender.call(), sender.call()] == ["7001 BUSY", "7002 BUSY", "7002 BUSY"]
@@ -63,6 +66,7 @@ def test_establishing_is_7001_once_then_7002_then_0001_once_then_7004() -> None:
     assert [sender.call(), sender.call()] == ["0001", "7004"]
 
 
+@row("2.5 CONT 1 -> 0, connected", "2.5 0001 after establishing and 0003 after closing")
 def test_closing_is_7003_then_0003_once_then_7000() -> None:
     sender = Sender().connected()
     assert [sender.call(CONT=False), sender.call()] == ["7003 BUSY", "7003 BUSY"]
@@ -70,6 +74,7 @@ def test_closing_is_7003_then_0003_once_then_7000() -> None:
     assert [sender.call(), sender.call()] == ["0003", "7000"]
 
 
+@row("2.7 connect error, CONT still 1")
 def test_a_refused_attempt_is_told_once_and_repeated_while_CONT_stays_1() -> None:
     sender = Sender()
     sender.call()
@@ -84,6 +89,7 @@ def test_a_description_that_the_port_refuses_is_told_at_each_call_and_establishe
     assert [sender.call(), sender.call()] == ["80C8 ERROR", "80C8 ERROR"]
 
 
+@row("2.5 TCON is repeated if the endpoint is missing")
 def test_an_endpoint_that_somebody_else_took_away_is_established_again_by_itself() -> None:
     sender = Sender()
     sender.call()
@@ -96,6 +102,7 @@ def test_an_endpoint_that_somebody_else_took_away_is_established_again_by_itself
 # -- sending --------------------------------------------------------------------------------------------------------
 
 
+@row("2.5 CONT 1, REQ 0 -> 1, connected", "2.5 CONT 1, REQ 0, connected")
 def test_a_send_job_is_7005_until_done_then_DONE_once_then_7004() -> None:
     sender = Sender().connected()
     assert [sender.call(REQ=True), sender.call(REQ=False)] == ["7005 BUSY", "7005 BUSY"]
@@ -112,6 +119,7 @@ def test_REQ_that_stays_1_sends_once() -> None:
     assert len(sender.bench.jobs) == 1
 
 
+@row("2.0 edges during a running job are ignored")
 def test_a_second_REQ_edge_while_busy_is_not_seen() -> None:
     sender = Sender().connected()
     sender.call(REQ=True)
@@ -122,6 +130,7 @@ def test_a_second_REQ_edge_while_busy_is_not_seen() -> None:
     assert len(sender.bench.jobs) == 1
 
 
+@row("2.0 edges in the call that shows DONE or ERROR are ignored")
 def test_an_edge_in_the_call_that_shows_DONE_is_not_seen() -> None:
     sender = Sender().connected()
     sender.call(REQ=True)
@@ -130,6 +139,7 @@ def test_an_edge_in_the_call_that_shows_DONE_is_not_seen() -> None:
     assert [sender.call(REQ=True), sender.call(), sender.call()] == ["0000 DONE", "7004", "7004"]
 
 
+@row("2.5 REQ before the connection stands")
 @pytest.mark.parametrize(("remember", "jobs"), [(True, 1), (False, 0)])
 def test_an_edge_before_the_connection_stands_is_remembered_by_option(remember: bool, jobs: int) -> None:
     sender = Sender(remember_request=remember)
@@ -152,6 +162,7 @@ def test_an_edge_is_forgotten_when_CONT_falls() -> None:
     assert [sender.call(), sender.call()] == ["0001", "7004"]
 
 
+@row("2.0 inputs are taken over at job start")
 def test_the_bytes_of_a_job_are_those_of_its_first_call() -> None:
     sender = Sender().connected()
     data = bytearray(b"before")
@@ -182,6 +193,7 @@ def test_LEN_smaller_than_DATA_sends_only_LEN_bytes() -> None:
     assert sender.bench.jobs[0].data == b"012"
 
 
+@row("2.7 TSEND_C, partner closes")
 def test_the_partner_closes_while_ready_80C5_once_then_7002_and_by_itself_connected_again() -> None:
     sender = Sender().connected()
     sender.bench.lose()
@@ -215,6 +227,7 @@ def test_a_job_that_was_done_before_the_partner_closed_is_told_as_done_first() -
     assert [sender.call(), sender.call(), sender.call()] == ["0000 DONE", "80C5 ERROR", "7002 BUSY"]
 
 
+@row("2.5 COM_RST 0 -> 1, connected")
 def test_COM_RST_while_ready_interrupts_and_keeps_the_endpoint() -> None:
     sender = Sender().connected()
     assert sender.call(COM_RST=True) == "7002 BUSY"
@@ -222,12 +235,14 @@ def test_COM_RST_while_ready_interrupts_and_keeps_the_endpoint() -> None:
     assert sender.call() == "7002 BUSY"
 
 
+@row("2.5 COM_RST 0 -> 1, sending")
 def test_COM_RST_while_sending_is_80A7() -> None:
     sender = Sender().connected()
     sender.call(REQ=True)
     assert sender.call(COM_RST=True) == "80A7 ERROR"
 
 
+@row("2.5 COM_RST 0 -> 1, not connected")
 def test_COM_RST_while_not_connected_has_no_effect() -> None:
     sender = Sender()
     sender.call()
@@ -238,6 +253,7 @@ def test_COM_RST_while_not_connected_has_no_effect() -> None:
 # -- receiving ------------------------------------------------------------------------------------------------------
 
 
+@row("2.6 EN_R 0, connected", "2.6 EN_R 1, connected")
 def test_EN_R_0_is_7004_and_EN_R_1_is_7006_BUSY() -> None:
     receiver = Receiver()
     receiver.inputs["EN_R"] = False
@@ -258,6 +274,7 @@ def test_fixed_length_waits_for_all_bytes_and_leaves_the_surplus() -> None:
     assert receiver.call() == "7006 BUSY"
 
 
+@row("2.0 outputs are valid in one call")
 def test_ad_hoc_takes_what_is_there_and_RCVD_LEN_tells_how_much() -> None:
     receiver = Receiver().connected()
     receiver.call(ADHOC=True)
@@ -277,6 +294,7 @@ def test_data_wait_while_EN_R_is_0_and_come_when_it_rises() -> None:
     assert [receiver.call(EN_R=True), receiver.call()] == ["7006 BUSY", "0000 DONE"]
 
 
+@row("2.6 partner closes while EN_R is 1")
 def test_the_partner_closes_while_EN_R_is_1_80C5_once_then_80C4_until_it_is_back() -> None:
     receiver = Receiver().connected()
     receiver.call()
@@ -286,6 +304,7 @@ def test_the_partner_closes_while_EN_R_is_1_80C5_once_then_80C4_until_it_is_back
     assert [receiver.call(), receiver.call()] == ["0001", "7006 BUSY"]
 
 
+@row("2.6 EN_R 0 after 80C5")
 def test_EN_R_0_after_80C5_shows_7002_and_EN_R_counts_again_after_the_reconnect() -> None:
     receiver = Receiver().connected()
     receiver.call()
@@ -389,3 +408,75 @@ def _play(bench: Bench, what: str) -> None:
         bench.break_off()
     elif what == "retry":
         bench.port.report(link, _retry())
+
+
+# -- pins -------------------------------------------------------------------------------------------------------------
+
+
+@row("2.5 COM_RST is set back to 0")
+def test_COM_RST_is_shown_until_the_reset_is_over_and_then_set_back() -> None:
+    sender = Sender().connected()
+
+    def shown(com_rst: bool) -> bool:
+        return sender.block(**{**sender.inputs, "COM_RST": com_rst}).COM_RST
+
+    assert [shown(False), shown(True), shown(True), shown(False)] == [False, True, True, False]
+    sender.bench.port.report(sender.bench.link, _retry())
+    sender.bench.up()
+    assert shown(True) is False
+
+
+def test_COM_RST_without_a_connection_is_set_back_at_once() -> None:
+    sender = Sender()
+    sender.call()
+    assert sender.block(**{**sender.inputs, "COM_RST": True}).COM_RST is False
+
+
+@row("2.0 LEN or DATA changed is 8085")
+@pytest.mark.parametrize("changed", [{"LEN": 2}, {"DATA": bytearray(4)}], ids=["LEN", "DATA"])
+def test_LEN_or_DATA_changed_during_a_job_of_TRCV_C_is_8085_once(changed: dict[str, Any]) -> None:
+    receiver = Receiver().connected()
+    assert receiver.call() == "7006 BUSY"
+    assert [receiver.call(**changed), receiver.call(), receiver.call()] == ["8085 ERROR", "7006 BUSY", "7006 BUSY"]
+
+
+def test_LEN_and_DATA_may_change_between_two_jobs_of_TRCV_C() -> None:
+    receiver = Receiver().connected()
+    receiver.call()
+    receiver.bench.deliver(b"abcdef")
+    assert receiver.call() == "0000 DONE"
+    assert receiver.call(DATA=bytearray(2)) == "0000 DONE"
+
+
+def test_CONT_0_closes_although_DATA_is_impossible() -> None:
+    receiver = Receiver().connected()
+    assert receiver.call(DATA=7.5) == "8085 ERROR"
+    assert receiver.call(CONT=False) == "7003 BUSY"
+
+
+@row("2.5 CONT 1 -> 0, connecting", "2.5 CONT 1 -> 0, sending")
+@pytest.mark.parametrize("busy", [False, True], ids=["connecting", "sending"])
+def test_CONT_0_closes_in_the_middle_of_connecting_and_of_sending(busy: bool) -> None:
+    sender = Sender()
+    sender.call()
+    if busy:
+        sender.bench.up()
+        sender.call()
+        sender.call(REQ=True)
+    assert sender.call(CONT=False) == "7003 BUSY"
+    assert sender.bench.effects[-1] is LinkEffect.CLOSE
+    sender.bench.gone()
+    assert [sender.call(), sender.call()] == ["0003", "7000"]
+
+
+@row("2.6 CONT 0, idle", "2.6 CONT 0 -> 1", "2.6 CONT 1 -> 0", "2.6 COM_RST 0 -> 1, connected")
+def test_TRCV_C_establishes_resets_and_closes_as_TSEND_C_does() -> None:
+    receiver = Receiver()
+    assert receiver.call(CONT=False) == "7000"
+    assert [receiver.call(CONT=True), receiver.call()] == ["7001 BUSY", "7002 BUSY"]
+    receiver.bench.up()
+    assert [receiver.call(), receiver.call(COM_RST=True)] == ["0001", "7002 BUSY"]
+    assert receiver.bench.effects[-1] is LinkEffect.DROP
+    assert receiver.call(CONT=False) == "7003 BUSY"
+    receiver.bench.gone()
+    assert [receiver.call(), receiver.call()] == ["0003", "7000"]

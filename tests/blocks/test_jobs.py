@@ -15,6 +15,7 @@ from ouc.connection import Effect, LinkEvent
 from ouc.params import TDiag_Status, TDiag_StatusExt
 
 from ..connection.shell import ACTIVE, PASSIVE, Bench, described
+from .rows import row
 
 
 def word(out: Any) -> str:
@@ -41,6 +42,13 @@ class Desk:
 # -- the table of 2.0 --------------------------------------------------------------------------------------------------
 
 
+@row(
+    "2.0 preparatory call",
+    "2.0 first call, parameters fine",
+    "2.0 calls 2 to n-1",
+    "2.0 last call, finished",
+    "2.1 DONE after establishing",
+)
 def test_preparatory_call_7000_first_7001_then_7002_last_0000_and_back_to_7000() -> None:
     desk = Desk()
     shown = [word(desk.tcon(REQ=request, ID=1, CONNECT=ACTIVE)) for request in (False, True, True)]
@@ -49,6 +57,11 @@ def test_preparatory_call_7000_first_7001_then_7002_last_0000_and_back_to_7000()
     assert shown == ["7000", "7001 BUSY", "7002 BUSY", "0000 DONE", "7000"]
 
 
+@row(
+    "2.0 first call, bad parameters or no resources",
+    "2.0 first and last call coincide",
+    "2.1 ID differs from the structure",
+)
 def test_a_first_call_with_bad_parameters_is_an_error_and_nothing_runs() -> None:
     desk = Desk()
     assert word(desk.tcon(REQ=True, ID=2, CONNECT=ACTIVE)) == "80B8 ERROR"
@@ -56,6 +69,7 @@ def test_a_first_call_with_bad_parameters_is_an_error_and_nothing_runs() -> None
     assert desk.bench.effects == []
 
 
+@row("2.0 one call with REQ = 0 before the next job", "2.3 DONE can come in the second call")
 def test_a_new_job_needs_a_call_with_REQ_0() -> None:
     desk = Desk().established()
     calls = [desk.tsend(REQ=True, ID=1, DATA=(data := b"abc"))]
@@ -67,6 +81,7 @@ def test_a_new_job_needs_a_call_with_REQ_0() -> None:
 # -- TCON and TDISCON -----------------------------------------------------------------------------------------------
 
 
+@row("2.1 failure from V4.0 is an error")
 def test_a_failed_attempt_ends_TCON_from_V4_0_and_a_new_edge_tries_again() -> None:
     desk = Desk()
     desk.tcon(REQ=True, ID=1, CONNECT=ACTIVE)
@@ -76,6 +91,7 @@ def test_a_failed_attempt_ends_TCON_from_V4_0_and_a_new_edge_tries_again() -> No
     assert word(desk.tcon(REQ=True, ID=1, CONNECT=ACTIVE)) == "7001 BUSY"
 
 
+@row("2.1 failure below V4.0 stays BUSY")
 def test_before_V4_0_TCON_stays_busy_while_the_partner_is_not_there() -> None:
     bench = Bench()
     tcon = TCON(bench.port, ends_with_error=False)
@@ -88,6 +104,7 @@ def test_before_V4_0_TCON_stays_busy_while_the_partner_is_not_there() -> None:
     assert word(tcon(REQ=True, ID=1, CONNECT=ACTIVE)) == "0000 DONE"
 
 
+@row("2.1 same ID, same CONNECT is 80A3", "2.1 same ID, other settings is 80C8")
 @pytest.mark.parametrize(("again", "status"), [(ACTIVE, "80A3 ERROR"), (described(RemotePort=2001), "80C8 ERROR")])
 def test_the_same_ID_again_is_80A3_with_the_same_settings_and_80C8_with_others(again: Any, status: str) -> None:
     desk = Desk().established()
@@ -95,6 +112,7 @@ def test_the_same_ID_again_is_80A3_with_the_same_settings_and_80C8_with_others(a
     assert word(other(REQ=True, ID=1, CONNECT=again)) == status
 
 
+@row("2.1 TDISCON on a running TCON is 80A7")
 def test_TDISCON_on_a_running_TCON_is_80A7_for_TCON() -> None:
     desk = Desk()
     desk.tcon(REQ=True, ID=1, CONNECT=PASSIVE)
@@ -104,6 +122,7 @@ def test_TDISCON_on_a_running_TCON_is_80A7_for_TCON() -> None:
     assert word(desk.tdiscon(REQ=True, ID=1)) == "0000 DONE"
 
 
+@row("2.2 missing or closed is 80A3")
 def test_TDISCON_of_a_missing_connection_is_80A3_and_of_a_closing_one_80C4() -> None:
     desk = Desk()
     assert word(desk.tdiscon(REQ=True, ID=1)) == "80A3 ERROR"
@@ -132,6 +151,7 @@ def test_TSEND_without_a_connection_is_80A1() -> None:
     assert word(desk.tsend(REQ=True, ID=1, DATA=b"x")) == "80A1 ERROR"
 
 
+@row("2.3 LEN above DATA is 8088", "2.3 LEN above the maximum is 8085", "2.3 LEN and DATA both 0 is 8085")
 @pytest.mark.parametrize(
     ("length", "data", "status"), [(4, b"abc", "8088"), (0, b"", "8085"), (65_537, bytes(70_000), "8085")]
 )
@@ -140,12 +160,14 @@ def test_LEN_of_TSEND(length: int, data: bytes, status: str) -> None:
     assert word(desk.tsend(REQ=True, ID=1, DATA=data, LEN=length)) == f"{status} ERROR"
 
 
+@row("2.0 DATA swapped is 80B1")
 def test_DATA_swapped_during_a_send_job_is_80B1() -> None:
     desk = Desk().established()
     desk.tsend(REQ=True, ID=1, DATA=b"one")
     assert word(desk.tsend(REQ=True, ID=1, DATA=b"two")) == "80B1 ERROR"
 
 
+@row("2.0 last call, failed")
 def test_a_send_job_that_the_partner_cuts_off_fails() -> None:
     desk = Desk().established()
     data = b"abc"
@@ -157,6 +179,7 @@ def test_a_send_job_that_the_partner_cuts_off_fails() -> None:
 # -- TRCV -------------------------------------------------------------------------------------------------------------
 
 
+@row("2.4 EN_R is a level: 7000, 7001, 7002", "2.4 TCP, fixed length", "2.4 RCVD_LEN is valid with NDR")
 def test_TRCV_is_7000_then_7001_then_7002_then_NDR_and_activates_itself_again() -> None:
     desk, data = Desk().established(), bytearray(4)
     shown = [word(desk.trcv(EN_R=level, ID=1, DATA=data)) for level in (False, True, True)]
@@ -167,12 +190,14 @@ def test_TRCV_is_7000_then_7001_then_7002_then_NDR_and_activates_itself_again() 
     assert (out.RCVD_LEN, bytes(data), len(desk.bench.link.inbox)) == (4, b"abcd", 2)
 
 
+@row("2.4 TCP, ad hoc")
 def test_ad_hoc_delivers_what_is_there() -> None:
     desk, data = Desk().established(), bytearray(4)
     desk.bench.deliver(b"ab")
     assert desk.trcv(EN_R=True, ID=1, DATA=data, ADHOC=True).RCVD_LEN == 2
 
 
+@row("2.0 LEN or DATA changed is 8085")
 def test_LEN_changed_during_a_receive_job_is_8085_and_DATA_80B1() -> None:
     desk, data = Desk().established(), bytearray(8)
     desk.trcv(EN_R=True, ID=1, DATA=data)
@@ -194,6 +219,7 @@ def test_the_partner_closes_80C5_and_then_80A1_until_it_is_back() -> None:
 # -- T_RESET and T_DIAG -----------------------------------------------------------------------------------------------
 
 
+@row("2.8 T_RESET 0000, 0001, 8081")
 def test_T_RESET_is_0000_on_an_established_connection_0001_on_another_and_8081_on_none() -> None:
     desk = Desk()
     assert word(desk.t_reset(REQ=True, ID=1)) == "8081 ERROR"
@@ -205,6 +231,7 @@ def test_T_RESET_is_0000_on_an_established_connection_0001_on_another_and_8081_o
     assert Effect.DROP in desk.bench.effects
 
 
+@row("2.8 T_RESET clears buffers and keeps the endpoint")
 def test_T_RESET_forgets_what_was_received() -> None:
     desk = Desk().established()
     desk.bench.deliver(b"abc")
@@ -212,6 +239,7 @@ def test_T_RESET_forgets_what_was_received() -> None:
     assert len(desk.bench.link.inbox) == 0
 
 
+@row("2.8 T_DIAG fills RESULT with DONE")
 def test_T_DIAG_tells_state_counters_and_reasons() -> None:
     desk = Desk()
     desk.tcon(REQ=True, ID=1, CONNECT=ACTIVE)

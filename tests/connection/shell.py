@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
 
 from ouc.connection import Effect, Link, LinkEvent, LinkState, Port, SendJob
 from ouc.errors import Failure
-from ouc.params import TCON_IP_v4
-from ouc.profiles import DEFAULT
+from ouc.params import TCON_IP_RFC, Finding, TCON_IP_v4
+from ouc.profiles import DEFAULT, Profile
 from ouc.status import Status
 
 ACTIVE = TCON_IP_v4(RemoteAddress="192.168.0.1", RemotePort=2000, LocalPort=0)
 PASSIVE = TCON_IP_v4(RemoteAddress="192.168.0.2", RemotePort=0, LocalPort=2000, ActiveEstablished=False)
+# Bytes for a selector; the structure converts them.
+_CALLED: Any = b"\xe0\x01ISOonTCP-1"
+_CALLING: Any = b"\xe0\x02ISOonTCP-1"
+UDP = TCON_IP_v4(
+    ConnectionType=0x13, ActiveEstablished=False, RemoteAddress="192.168.0.9", RemotePort=0, LocalPort=2000
+)
+ISO = TCON_IP_RFC(
+    remote_address="192.168.0.1",
+    remote_tselector=_CALLED,
+    local_tselector=_CALLING,
+)
 
 
 class Bench:
     """A port with a shell that a test drives by hand."""
 
-    def __init__(self, *, resources: int = 8, receive_buffer: int = 64, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        profile: Profile = DEFAULT,
+        resources: int = 8,
+        receive_buffer: int = 64,
+        check: Callable[[Any], Sequence[Finding]] = lambda _: (),
+        **options: Any,
+    ) -> None:
         self.effects: list[Effect] = []
         self.jobs: list[SendJob] = []
         self.rooms = 0
-        profile = attrs.evolve(DEFAULT, connections=resources, receive_buffer=receive_buffer, **options)
-        self.port = Port(self, check=lambda _: (), profile=profile)
+        profile = attrs.evolve(profile, connections=resources, receive_buffer=receive_buffer, **options)
+        self.port = Port(self, check=check, profile=profile)
 
     # -- Shell
     def perform(self, effect: Effect, link: Link) -> None:
@@ -55,8 +75,8 @@ class Bench:
             if link.state is LinkState.CLOSING:
                 self.port.report(link, LinkEvent.GONE)
 
-    def deliver(self, data: bytes) -> None:
-        self.link.inbox.put(data)
+    def deliver(self, data: bytes, sender: Any = None) -> None:
+        self.link.inbox.put(data, sender)
 
     def sent(self) -> None:
         self.jobs[-1].done = True
