@@ -124,28 +124,28 @@ DATAGRAMS: Final = frozenset({"UDP"})
 _INSTEAD: Final = {STREAMS: "Use TUSEND and TURCV with UDP", DATAGRAMS: "Use TSEND and TRCV with TCP and ISO-on-TCP"}
 
 
-def require_id(port: Port, number: int) -> None:
+def require_id(port: Port, number: int, *, status: int = 0x8086) -> None:
     """Refuse what cannot be a connection ID.
 
     Raises:
-        ParameterError: Not 1 to 4095, and not a number that TCONSettings has given out (8086).
+        ParameterError: Not 1 to 4095, and not a number that TCONSettings has given out (`status`).
     """
     if not isinstance(number, int) or (not 1 <= number <= 0x0FFF and port.settings(number) is None):
         raise ParameterError(
             f"{number} is no connection ID here",
-            status=0x8086,
+            status=status,
             where="ID",
             remedy="Use 1 to 4095, or an ID that TCONSettings has given out",
         )
 
 
-def link_of(port: Port, number: int, *, missing: int) -> Link:
+def link_of(port: Port, number: int, *, missing: int, impossible: int = 0x8086) -> Link:
     """The connection with this ID.
 
     Raises:
-        ParameterError: The ID is not in the table (`missing`), or cannot be an ID (8086).
+        ParameterError: The ID is not in the table (`missing`), or cannot be an ID (`impossible`).
     """
-    require_id(port, number)
+    require_id(port, number, status=impossible)
     link = port.find(number)
     if link is None:
         raise ParameterError(

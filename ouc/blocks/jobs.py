@@ -150,7 +150,7 @@ class T_RESET(EdgeBlock):
         return self._call(REQ, lambda: self._start(ID))
 
     def _start(self, number: int) -> Job:
-        link = link_of(self._port, number, missing=0x8081)
+        link = link_of(self._port, number, missing=0x8081, impossible=0x8081)
         was_established = link.established
         self._port.reset(link)
         return Job(lambda: Progress.FINISHED, 0x0000 if was_established else 0x0001)
