@@ -1,0 +1,91 @@
+"""A held connection under any sequence of sends, cancellations and cuts: nothing doubled, reordered or silently lost."""
+
+from __future__ import annotations
+
+import os
+import random
+import struct
+
+import attrs
+import pytest
+import trio
+
+from ouc.api import Held
+from ouc.errors import ConnectionLost
+
+from .test_hold import both, cut
+
+SEEDS = range(200 if os.environ.get("OUC_SOAK") == "1" else 8)
+STEPS = 120
+
+
+@attrs.define
+class Story:
+    """What happened to numbered messages."""
+
+    sent: list[int] = attrs.field(factory=list)
+    raised: list[int] = attrs.field(factory=list)
+    received: list[int] = attrs.field(factory=list)
+    # Numbers that began an establishment at the receiver.
+    firsts: list[int] = attrs.field(factory=list)
+
+
+async def listen(server: Held, story: Story, last: trio.Event, final: int) -> None:
+    async for connection in server:
+        fresh = True
+        try:
+            while True:
+                (number,) = struct.unpack(">Q", await connection.receive(8))
+                if fresh:
+                    story.firsts.append(number)
+                fresh = False
+                story.received.append(number)
+                if number == final:
+                    last.set()
+        except ConnectionLost:
+            continue
+
+
+async def send(client: Held, number: int, story: Story, patience: float) -> None:
+    try:
+        with trio.move_on_after(patience) as scope:
+            await client.send(struct.pack(">Q", number))
+    except ConnectionLost:
+        story.raised.append(number)
+    else:
+        if scope.cancelled_caught:
+            # Whether it left is unknown; that it is whole is checked by every later number.
+            story.raised.append(number)
+        else:
+            story.sent.append(number)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_any_sequence_of_sends_cancellations_and_cuts_loses_nothing_silently(seed: int) -> None:
+    chance, story, last = random.Random(seed), Story(), trio.Event()
+    async with both(when_down=chance.choice(["raise", "wait"])) as (client, server, one):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(listen, server, story, last, STEPS)
+            for number in range(STEPS):
+                what = chance.random()
+                if what < 0.06 and server.up:
+                    cut(one)
+                elif what < 0.2:
+                    await send(client, number, story, 0)
+                else:
+                    await send(client, number, story, 20)
+                if chance.random() < 0.3:
+                    await trio.lowlevel.checkpoint()
+            # A connection that is about to be told as lost takes messages still, as TCP does: go on until one arrives.
+            while not last.is_set():
+                await client.wait_up()
+                await send(client, STEPS, story, 20)
+                with trio.move_on_after(0.05):
+                    await last.wait()
+            nursery.cancel_scope.cancel()
+    numbers = [number for number in story.received if number < STEPS]
+    assert numbers == sorted(set(numbers)), "doubled or reordered"
+    # What was sent without an error and never arrived was lost with an establishment: the next one begins behind it.
+    for number in set(story.sent) - set(story.received):
+        following = next(one for one in story.received if one > number)
+        assert following in story.firsts, f"{number} is missing, and nothing was told"
