@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import socket
 from collections.abc import AsyncIterator
@@ -45,7 +46,8 @@ def cut(one: ouc.Station) -> None:
     (life,) = one._lives.values()
     assert isinstance(life, StreamLife)
     assert life.wire is not None
-    life.wire.tcp._socket.shutdown(socket.SHUT_RDWR)
+    with contextlib.suppress(OSError):  # the partner was faster
+        life.wire.tcp._socket.shutdown(socket.SHUT_RDWR)
 
 
 async def down(held: Held) -> None:
