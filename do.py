@@ -44,6 +44,7 @@ GENERATED = {
     "docs/reference/connection-descriptions.md": "ouc.params.page:page",
     "docs/reference/data-types.md": "ouc.s7.page:page",
     "docs/reference/certificates.md": "ouc.certs.page:page",
+    "docs/reference/blocks.md": "ouc.blocks.page:page",
     "docs/reference/probe.md": "ouc.probe.page:page",
 }
 

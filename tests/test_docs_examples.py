@@ -59,6 +59,10 @@ def test_break_the_wire(tmp_path: Path) -> None:
     assert said in (EXAMPLES.parent / "how-to" / "break-the-wire.md").read_text(encoding="utf-8")
 
 
+def test_datagrams_like_a_plc(tmp_path: Path) -> None:
+    assert run("datagrams_like_a_plc.py", tmp_path) == "Hello World! from 192.168.0.2 port 2000\n"
+
+
 def test_the_first_connection_of_the_tutorial(tmp_path: Path) -> None:
     command = [sys.executable, str(EXAMPLES / "plc_1.py")]
     with subprocess.Popen(

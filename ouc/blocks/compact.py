@@ -20,7 +20,7 @@ from .receive import CLOSED_HERE, LegacyAdHoc, Pins, reception
 
 __all__ = ["TRCV_C", "TSEND_C", "ReceiveOutputs", "SameID", "SendOutputs", "State"]
 
-#: What a block does whose ID another block is just establishing: show 80AA once before it waits with it, or only wait.
+#: See `TSEND_C`.
 SameID: TypeAlias = Literal["80AA", "join"]
 
 
@@ -223,7 +223,8 @@ class TSEND_C(_Compact):
             CONT stays 1. The sources are of two minds (ouc-blocks.md 2.5). None: the profile's `remember_req`.
         repeat_connect: With CONT = 1 a failed attempt shows its error once and is repeated; otherwise it ends until CONT
             falls and rises. None: the profile's `repeat_connect`.
-        same_id: See `SameID`.
+        same_id: What to do in the call that finds another block just establishing the same connection: "80AA" tells it
+            once and then waits with it, "join" only waits.
         version: "2.1" for the block of S7-1200 below V4.0: DONE also after establishing, COM_RST closes and re-creates the
             connection, 7001 is waiting for the partner and 7002 sending (ouc-blocks.md 2.5).
     """
