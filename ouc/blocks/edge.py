@@ -130,7 +130,7 @@ def require_id(port: Port, number: int, *, status: int = 0x8086) -> None:
     Raises:
         ParameterError: Not 1 to 4095, and not a number that TCONSettings has given out (`status`).
     """
-    if not isinstance(number, int) or (not 1 <= number <= 0x0FFF and port.settings(number) is None):
+    if not isinstance(number, int) or not port.is_id(number):
         raise ParameterError(
             f"{number} is no connection ID here",
             status=status,

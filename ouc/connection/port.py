@@ -166,6 +166,8 @@ class Port:
         self._check = check
         self._links: dict[int, Link] = {}
         self._reserved: dict[int, Settings] = {}
+        # Every number that was ever reserved.
+        self._given: set[int] = set()
         #: Instances of TCONSettings whose job runs: at most as many as there are connections (ouc-blocks.md 2.8).
         self.preparing: WeakSet[Any] = WeakSet()
 
@@ -315,7 +317,12 @@ class Port:
                 "no connection ID is left to reserve", status=0x8087, remedy="Release one with TDISCON"
             )
         self._reserved[number] = Settings()
+        self._given.add(number)
         return number
+
+    def is_id(self, number: int) -> bool:
+        """Whether a number can be a connection ID: 1 to 4095, or one that was given out, also if it is free again."""
+        return 1 <= number <= 0x0FFF or number in self._given
 
     def settings(self, connection_id: int) -> Settings | None:
         """Properties of a connection, or of an ID that is only reserved; None if there is neither."""
