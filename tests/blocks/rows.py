@@ -133,6 +133,8 @@ NOT_MODELLED: Final = {
     "2.1 ID of a configured connection is 8085": "no network view: TCON_Configured is refused with 80A3",
     "2.3 STRING at DATA": "what stands at DATA is a data block or bytes; a STRING alone has no image of its own",
     "2.4 elementary types in optimized areas": "a block with optimized access has no image",
+    "3.2 80EE on TSEND and TRCV": "a link stands only after its handshake; before, both show 80A1 and TCON is not DONE",
+    "3.2 80C3, another priority class": "a program here has one",
     "2.8 T_CONFIG": "not part of Open User Communication's transfer",
     "2.10": "mail and Modbus are not here",
 }
