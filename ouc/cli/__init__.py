@@ -25,7 +25,7 @@ __all__ = ["build", "main"]
 
 # Modules of this package that bring commands, in the order of `ouc --help`.
 COMMAND_MODULES: tuple[str, ...] = (
-    "probe", "serve", "send", "project", "device", "cert", "db", "lint", "partner", "status",
+    "probe", "serve", "send", "receive", "project", "device", "cert", "db", "lint", "partner", "status",
 )  # fmt: skip
 
 

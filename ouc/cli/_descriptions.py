@@ -9,9 +9,9 @@ import attrs
 
 from ..errors import ParameterError
 from ..params import Area, Description, loads
-from ..source import load
+from ..source import Block, load
 
-__all__ = ["Named", "area", "default_profile", "descriptions"]
+__all__ = ["Named", "area", "block_at", "default_profile", "descriptions"]
 
 
 @attrs.frozen
@@ -98,6 +98,15 @@ def area(place: str | None, length: int) -> Area | None:
     """
     if place is None:
         return None
-    file, name = _split(place)
-    block = load(file).declaration(name)
+    block = block_at(place)
     return Area(layout=block.layout, length=length, optimized=block.optimized)
+
+
+def block_at(place: str) -> Block:
+    """The data block or type that `FILE#block` names.
+
+    Raises:
+        ParameterError: No such file or block, several and none is named, or an error in it.
+    """
+    file, name = _split(place)
+    return load(file).declaration(name)

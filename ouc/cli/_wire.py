@@ -1,32 +1,64 @@
-"""What `ouc serve` and `ouc send` share: an opener made from options, and lines about what happens."""
+"""What `ouc send`, `receive` and `serve` share: their options, an opener made from them, and Ctrl-C."""
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, BinaryIO, Final, TypeVar, cast
 
 import attrs
 import trio
 import typer
 
+from ..api import Connection
 from ..certs import OwnCertificate
 from ..errors import ParameterError
 from ..params import Endpoint
 from ..profiles import DEFAULT as PROFILE
-from ..tls import DEFAULT, Credentials, Policy, TLSContext, TLSFacts
-from ..transport import Opener
+from ..source import Block
+from ..tls import DEFAULT, Credentials, Policy, TLSContext
+from ..transport import Background, Opener
+from ._descriptions import block_at
 from ._partners import Certificates, addresses
-from ._projects import note
 
 __all__ = [
-    "ANY", "Address", "Count", "Input", "Json", "Plain", "Save", "Seconds", "TLSVersion", "Version", "opener", "policy",
-    "read_input", "reference_of", "run", "told", "warn_if_insecure",
+    "ANY",
+    "ISO",
+    "UDP",
+    "Address",
+    "Connect",
+    "Count",
+    "Data",
+    "Input",
+    "Json",
+    "LocalPort",
+    "LocalTSAP",
+    "Partner",
+    "Plain",
+    "RemoteTSAP",
+    "Save",
+    "Seconds",
+    "TLSVersion",
+    "Version",
+    "farewell",
+    "kept",
+    "layout",
+    "opener",
+    "policy",
+    "read_input",
+    "reference_of",
+    "run",
 ]  # fmt: skip
 
 _T = TypeVar("_T")
+
+# Seconds that a goodbye may take after Ctrl-C.
+_CLOSING = 2.0
 
 #: Instead of an ID at --trust: whoever answers is believed (R7).
 ANY: Final = "any-insecure"
@@ -42,12 +74,32 @@ class Version(StrEnum):
 TLSVersion = Annotated[Version | None, typer.Option("--tls", help="Exactly this version; both otherwise.")]
 Plain = Annotated[bool, typer.Option("--plain", help="No TLS: anybody on the network can read and change the data.")]
 Address = Annotated[
-    bool, typer.Option("--check-address/--no-check-address", help="Compare HOST with the partner's subjectAltName.")
+    bool | None,
+    typer.Option("--check-address/--no-check-address", help="Compare HOST with the partner's subjectAltName; the default."),
 ]
 Input = Annotated[Path | None, typer.Option("--file", metavar="FILE", help="Send the bytes of this file.")]
 Save = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write received bytes there.")]
 Count = Annotated[int | None, typer.Option(min=1, metavar="N", help="How often, or how many partners; see above.")]
 Seconds = Annotated[float | None, typer.Option("--timeout", min=0.01, metavar="S", help="Give up after this many seconds.")]
+Connect = Annotated[
+    str | None,
+    typer.Option("--connect", metavar="FILE[#NAME]", help="Take the connection from this source of TIA Portal (or .toml)."),
+]
+Data = Annotated[
+    str | None, typer.Option("--data", metavar="FILE[#BLOCK]", help="Show what is received as this data block or type.")
+]
+ISO = Annotated[bool, typer.Option("--iso", help="ISO-on-TCP (RFC 1006), which has no TLS.")]
+UDP = Annotated[bool, typer.Option("--udp", help="UDP, which has no TLS.")]
+LocalTSAP = Annotated[
+    str | None, typer.Option("--local-tsap", metavar="TSAP", help="Own selector: hex (E0.01), or text.")
+]
+RemoteTSAP = Annotated[str | None, typer.Option("--remote-tsap", metavar="TSAP", help="The partner's selector.")]
+LocalPort = Annotated[
+    int | None, typer.Option("--local-port", metavar="PORT", min=0, max=65535, help="Own port; a free one by default.")
+]
+Partner = Annotated[
+    str | None, typer.Option("--partner", metavar="IP", help="The only address that may connect; any by default.")
+]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object per line.")]
 
 
@@ -61,14 +113,6 @@ def policy(version: Version | None) -> Policy:
 def reference_of(trust: str | None) -> str | None:
     """What --trust says to a certificate store; `any-insecure` says nothing to it."""
     return None if trust == ANY else trust
-
-
-def warn_if_insecure(trust: str | None, *, plain: bool) -> None:
-    """At each start, on standard error."""
-    if trust == ANY:
-        note(f"--trust {ANY}: whoever answers is believed. For commissioning only, never in a plant")
-    if plain:
-        note("--plain: nothing is encrypted and nobody is verified")
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -86,13 +130,23 @@ class _Unverified(Opener):
         return TLSContext.build(self.policy, Credentials(own=self.shows), server_side=not end.active)
 
 
-def opener(found: Certificates, version: Version | None, *, plain: bool, trust: str | None, active: bool) -> Opener:
+def opener(
+    found: Certificates, version: Version | None, *, plain: bool, trust: str | None, active: bool, described: bool = False
+) -> Opener:
     """What opens the connections of a command.
+
+    Args:
+        found: The certificates that the options name.
+        version: Exactly this version of TLS.
+        plain: No TLS.
+        trust: What --trust says.
+        active: The end opens the connection.
+        described: --connect decides about TLS; a project named beside a plain description is no contradiction.
 
     Raises:
         ParameterError: --plain together with certificates, or a secure connection without any.
     """
-    if plain and (found.device is not None or trust is not None):
+    if plain and not described and (found.device is not None or trust is not None):
         raise ParameterError("--plain and certificates exclude each other", remedy="Leave one of them out")
     common: dict[str, Any] = {
         "device": found.device, "profile": PROFILE, "policy": policy(version), "address": found.address,
@@ -111,11 +165,6 @@ def opener(found: Certificates, version: Version | None, *, plain: bool, trust: 
             remedy="Export the CA of the partner's certificate from TIA Portal and name it with --ca",
         )  # fmt: skip
     return Opener(**common)
-
-
-def told(facts: TLSFacts | None) -> str:
-    """What TLS agreed on, in a few words."""
-    return "plain TCP" if facts is None else f"{facts.version}, {facts.suite}"
 
 
 def read_input(file: Path | None, text: str | None) -> bytes | None:
@@ -138,11 +187,68 @@ def read_input(file: Path | None, text: str | None) -> bytes | None:
         ) from None
 
 
-def run(work: Callable[..., Awaitable[_T]], *arguments: Any) -> _T:
-    """`trio.run`, with Ctrl-C as Python has it and not in a group of exceptions."""
+def run(work: Callable[[], Awaitable[_T]]) -> _T:
+    """`trio.run`, with Ctrl-C as a cancellation of `work`, so that its connections are closed as at any other end.
+
+    A second Ctrl-C does not wait for that.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C, after `work` has been left; never in a group of exceptions.
+    """
+
+    async def main() -> _T:
+        with trio.CancelScope() as scope:
+            async with Background() as nursery:
+                if threading.current_thread() is threading.main_thread():
+                    await nursery.start(_watch, scope)
+                return await work()
+        raise KeyboardInterrupt
+
     try:
-        return trio.run(work, *arguments)
+        return trio.run(main)
     except BaseExceptionGroup as group:
         if group.subgroup(KeyboardInterrupt) is None:
             raise
         raise KeyboardInterrupt from None
+
+
+async def _watch(scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]) -> None:
+    with trio.open_signal_receiver(signal.SIGINT) as signals:
+        task_status.started()
+        async for _ in signals:
+            scope.cancel()
+            break
+    # From here on Ctrl-C is Python's own again.
+    await trio.sleep_forever()
+
+
+@asynccontextmanager
+async def farewell(connection: Connection) -> AsyncIterator[None]:
+    """Say goodbye to a partner even where Ctrl-C or a time limit ends the body: its end is no loss for the other side."""
+    try:
+        yield
+    except trio.Cancelled:
+        with trio.move_on_after(_CLOSING, shield=True):
+            await connection.aclose()
+        raise
+
+
+@contextmanager
+def kept(output: Path | None, mode: str) -> Iterator[BinaryIO | None]:
+    """The file behind --output, if there is one; `mode` as `open` has it."""
+    if output is None:
+        yield None
+    else:
+        with output.open(mode) as file:
+            yield cast(BinaryIO, file)
+
+
+def layout(place: str) -> Block:
+    """The block or type that `--data FILE#block` names.
+
+    Raises:
+        ParameterError: No such file or block, an error in it, or it has no byte image.
+    """
+    declaration = block_at(place)
+    bytes(declaration.data())
+    return declaration

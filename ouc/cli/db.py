@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import math
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,23 +10,9 @@ import attrs
 import typer
 
 from ..errors import ParameterError
-from ..s7 import (
-    MAX_IMAGE,
-    Array,
-    DataBlock,
-    Record,
-    Scalar,
-    String,
-    Struct,
-    Type,
-    Unfit,
-    WString,
-    leaves,
-    literal,
-    parse,
-    spelled,
-)
+from ..s7 import MAX_IMAGE, Array, Struct, Type, Unfit, leaves, spelled
 from ..source import Block, SourceFile, load
+from ._members import address, assign, plain, written
 from ._show import complain, console, print_json, table
 
 __all__ = ["register"]
@@ -108,7 +91,7 @@ def encode(
     """Make the image of a block: its start values and what `--set` changes; without `-o` as hexadecimal dump."""
     db = _load(file, others, constant, code_page, standard=standard).block(block)
     for assignment in values or ():
-        _assign(db, assignment)
+        assign(db, assignment, where=str(file))
     image = bytes(db)
     if output is None:
         for at in range(0, len(image), 16):
@@ -133,15 +116,15 @@ def decode(
     db = declaration.data(_read(image))
     bytes(db)  # refuses a block that has no image
     if as_json:
-        print_json(_plain(db.layout, db.to_dict()))
+        print_json(plain(db.layout, db.to_dict()))
         return
     rows, broken = [], 0
     for path, kind, at in leaves(db.layout):
         try:
-            text = _text(kind, kind.read(db.image, at))
+            text = written(kind, kind.read(db.image, at))
         except Unfit as refusal:
             text, broken = f"?? {refusal.reason}", broken + 1
-        rows.append((_address(kind, at), path, kind.name, text))
+        rows.append((address(kind, at), path, kind.name, text))
     table(declaration.name, ("Offset", "Name", "Type", "Value"), rows)
     if broken:
         complain(f"{image}: {broken} members hold bytes that are no value of their type")
@@ -166,12 +149,12 @@ def diff(
     bytes(first)
     changes = first.changes(second)
     if as_json:
-        pairs = [(change, _plain(change.type, change.old), _plain(change.type, change.new)) for change in changes]
+        pairs = [(change, plain(change.type, change.old), plain(change.type, change.new)) for change in changes]
         print_json([{"path": change.path, "type": change.type.name, "a": a, "b": b} for change, a, b in pairs])
     elif changes:
         rows = [
-            (_address(change.type, change.offset), change.path, change.type.name, _text(change.type, change.old),
-             _text(change.type, change.new))
+            (address(change.type, change.offset), change.path, change.type.name, written(change.type, change.old),
+             written(change.type, change.new))
             for change in changes
         ]  # fmt: skip
         table(declaration.name, ("Offset", "Name", "Type", str(one), str(other)), rows)
@@ -203,55 +186,6 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _assign(db: DataBlock, assignment: str) -> None:
-    # The first equals sign outside quotes: names in quotes may hold one, and so may the value.
-    match = re.match(r'((?:"[^"]*"|[^"=])+)=', assignment)
-    if match is None:
-        raise ParameterError(f"--set {assignment}: write it as PATH=VALUE")
-    path, text = match[1].strip(), assignment[match.end() :].strip()
-    kind = db.type_at(path)
-    try:
-        value = parse(kind, text)
-    except Unfit as refusal:
-        # Nobody wants to quote a text twice, once for the shell and once for STEP 7.
-        if not _is_text(kind) or text[:1] == "'":
-            raise refusal.error(path) from None
-        value = text
-    db[path] = value
-
-
-def _is_text(kind: Type) -> bool:
-    return isinstance(kind, String | WString) or kind.name in ("Char", "WChar")
-
-
-def _address(kind: Type, at: int) -> str:
-    return f"{at}.{(kind.bit or 0) if isinstance(kind, Scalar) else 0}"
-
-
-def _text(kind: Type, value: Any) -> str:
-    if isinstance(value, bytes):
-        return value.hex(" ").upper()
-    try:
-        return literal(kind, value)
-    except Unfit:
-        return str(value)
-
-
-def _plain(kind: Type, value: Any) -> Any:
-    """A value as JSON has it: numbers, texts and truths as they are, everything else as STEP 7's literal."""
-    if isinstance(value, dict) and isinstance(kind, Struct):
-        return {name: _plain(kind.slot(name).type, part) for name, part in value.items()}
-    if isinstance(value, list) and isinstance(kind, Array):
-        return [_plain(kind.inner, part) for part in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    if isinstance(value, bool | str | float) or type(value) is int:
-        return value
-    if isinstance(value, dt.date | dt.time | dt.timedelta) or isinstance(kind, Record | Scalar):
-        return _text(kind, value).strip("'")
-    return value.hex(" ").upper() if isinstance(value, bytes) else str(value)
-
-
 @attrs.frozen
 class _Row:
     """One line of `ouc db show`."""
@@ -268,7 +202,7 @@ def _described(block: Block, *, every: bool) -> dict[str, Any]:
     start = bytearray(block.start)
     rows = [
         {
-            "offset": _address(row.type, row.at),
+            "offset": address(row.type, row.at),
             "path": row.path,
             "shown": "  " * row.level + row.name,
             "type": row.type.name,
@@ -285,7 +219,7 @@ def _start(kind: Type, image: bytearray, at: int) -> str:
     if isinstance(kind, Struct | Array):
         return ""
     try:
-        return _text(kind, kind.read(image, at))
+        return written(kind, kind.read(image, at))
     except Unfit as refusal:
         return f"?? {refusal.reason}"
 

@@ -2,49 +2,41 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import math
-from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
-from ipaddress import IPv4Address
-from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated
 
 import attrs
-import trio
 import typer
 
+from ..api import Connection, Station
 from ..errors import ConnectionLost, OUCError, ParameterError
-from ..params import Endpoint
-from ..tls import resolve_credentials
-from ..transport import Listener, Opener, TCPStream, Wire, explain, listen
-from ._partners import CA, Cert, DeviceName, Key, Own, PasswordFile, ProjectFile, Target, Trusted, certificates, place
+from ..params import Description
+from ._end import End, Options, settle
+from ._partners import CA, Cert, DeviceName, Key, Own, PasswordFile, ProjectFile, Trusted
 from ._projects import say
+from ._screen import Screen
 from ._wire import (
-    ANY,
+    ISO,
+    UDP,
+    Connect,
     Count,
+    Data,
     Input,
     Json,
+    LocalTSAP,
+    Partner,
     Plain,
+    RemoteTSAP,
     Save,
     Seconds,
     TLSVersion,
-    opener,
+    farewell,
+    kept,
+    layout,
     read_input,
-    reference_of,
     run,
-    told,
-    warn_if_insecure,
 )
 
 __all__ = ["register"]
-
-_PIECE = 65_536
-# Partners at once, those in handshake included; a CPU 1516 has 128 connections.
-_AT_ONCE = 128
-# Bytes of a piece that a line shows.
-_SHOWN = 64
 
 
 def register(app: typer.Typer) -> None:
@@ -53,8 +45,12 @@ def register(app: typer.Typer) -> None:
 
 
 def serve(
-    local: Annotated[str, typer.Argument(metavar="HOST:PORT", help="Own address, 0.0.0.0 for all; port 0 for a free one.")],
+    local: Annotated[
+        str | None,
+        typer.Argument(metavar="[HOST:PORT]", help="Own address, 0.0.0.0 for all; port 0 for a free one."),
+    ] = None,
     *,
+    connect: Connect = None,
     project: ProjectFile = None,
     device: DeviceName = None,
     own: Own = None,
@@ -66,6 +62,8 @@ def serve(
     require: Annotated[
         bool, typer.Option("--require-client-certificate", help="Ask for a client certificate and verify it.")
     ] = False,
+    partner: Partner = None,
+    data: Data = None,
     as_hex: Annotated[bool, typer.Option("--hex", help="Show all received bytes in hex.")] = False,
     file: Input = None,
     output: Save = None,
@@ -76,169 +74,123 @@ def serve(
     check_address: Annotated[  # noqa: ARG001 - a server never checks it; the option is `ouc send`'s
         bool, typer.Option("--check-address/--no-check-address", help="Means nothing here: only clients check it.")
     ] = True,
+    iso: ISO = False,
+    udp: UDP = False,
+    local_tsap: LocalTSAP = None,
+    remote_tsap: RemoteTSAP = None,
     plain: Plain = False,
     as_json: Json = False,
 ) -> None:
     """Wait for partners that connect, and show what they send.
 
     The first line is `listening HOST:PORT`. Partners may come one after another and several at once; one that is refused
-    is told with its STATUS and disturbs nobody. --count ends after N partners have come and gone; --timeout ends after S
-    seconds, with exit status 1 if that was before --count. --file is sent to each partner at once.
-    """  # fmt: skip
-    target = place(local, free=True)
-    if require and (trust == ANY or plain):
-        raise ParameterError("--require-client-certificate verifies a partner", remedy=f"Leave out --plain and --trust {ANY}")
-    found = certificates(
-        project=project, device=device, own=own, trust=reference_of(trust), ca=ca, cert=cert, key=key,
-        password_file=password_file,
-    )  # fmt: skip
-    opens = opener(found, tls, plain=plain, trust=trust, active=False)
-    if require and not found.trusts:
-        raise ParameterError("nothing to verify partners with", status=0x80E4, remedy="Give --ca FILE")
-    end = Endpoint(
-        structure="TCON_IP_V4_SEC", connection_id=1, interface_id=0, connection_type=11, protocol="TCP", active=False,
-        local_port=target.port, secure=not plain, request_client_certificate=require, tls_server_cert_ref=found.own,
-        tls_client_cert_ref=found.trust or 0,
-    )  # fmt: skip
-    if not plain:
-        # Now, not when the first partner is there.
-        resolve_credentials(
-            opens.store(), active=False, server_reference=found.own, client_reference=found.trust or 0,
-            request_client_certificate=require,
-        )  # fmt: skip
-    greeting = read_input(file, None)
-    warn_if_insecure(trust, plain=plain)
-    with _opened(output) as kept:
-        server = _Server(opens, end, kept, greeting or b"", echo=echo, as_hex=as_hex, as_json=as_json, count=count)
-        ended = run(server.run, target, timeout)
-    if not ended and count is not None:
-        raise ConnectionLost(
-            f"only {server.served} of {count} partners came within {timeout or 0:g} s", status=0x80C7, where=local
+    is told with its STATUS and disturbs nobody. --count ends after N partners have come and gone (with --udp: after N
+    datagrams); --timeout ends after S seconds, with exit status 1 if that was before --count. --file is sent to each
+    partner at once.
+    """
+    end = settle(
+        Options(
+            role="passive", target=local, connect=connect, project=project, device=device, own=own, trust=trust, ca=ca,
+            cert=cert, key=key, password_file=password_file, tls=tls, plain=plain, iso=iso, udp=udp,
+            local_tsap=local_tsap, remote_tsap=remote_tsap, partner=partner, require=require,
         )
-
-
-@contextlib.contextmanager
-def _opened(output: Path | None) -> Iterator[BinaryIO | None]:
-    if output is None:
-        yield None
-    else:
-        with output.open("wb") as file:
-            yield file
+    )  # fmt: skip
+    if end.active:
+        raise ParameterError(
+            "only a passive end serves", where=str(connect), remedy="Set ActiveEstablished to FALSE, or use `ouc send`"
+        )
+    shape = layout(data) if data is not None else None
+    greeting = read_input(file, None) or b""
+    if greeting and end.udp:
+        raise ParameterError("--file and --udp exclude each other", remedy="A datagram has no beginning to greet at")
+    with kept(output, "wb") as opened:
+        screen = Screen(say=say, as_json=as_json, as_hex=as_hex, layout=shape, output=opened)
+        server = _Server(end, screen, greeting, echo=echo, count=count)
+        try:
+            in_time = run(lambda: screen.attend(server.run, timeout))
+        except KeyboardInterrupt:
+            screen.line(f"interrupted: {server.served} partners served, {screen.received} bytes received")
+            raise typer.Exit(130) from None
+    if not in_time and count is not None:
+        what = "datagrams" if end.udp else "partners"
+        raise ConnectionLost(
+            f"only {server.served} of {count} {what} came within {timeout or 0:g} s", status=0x80C7,
+            where=local or str(connect),
+        )  # fmt: skip
 
 
 @attrs.define(eq=False)
 class _Server:
-    """The passive end, until enough partners have come or the time is over."""
+    """The passive end, until enough partners have come."""
 
-    opener: Opener
-    end: Endpoint
-    output: BinaryIO | None
+    end: End
+    screen: Screen
     greeting: bytes
     echo: bool = attrs.field(kw_only=True)
-    as_hex: bool = attrs.field(kw_only=True)
-    as_json: bool = attrs.field(kw_only=True)
     count: int | None = attrs.field(kw_only=True)
     served: int = 0
-    trouble: OSError | None = None
     _present: int = 0
 
-    async def run(self, target: Target, limit: float | None) -> bool:
-        """Serve; False if the time was over first."""
-        try:
-            listener = listen(self._address(target), target.port)
-        except OSError as error:
-            raise explain(error, where=f"{target.host}:{target.port}") from error
-        with listener, trio.move_on_after(limit if limit is not None else math.inf) as scope:
-            say(f"listening {target.host}:{listener.port}")
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._guarded, partial(self._accept, listener, nursery), nursery)
-        if self.trouble is not None:
-            raise self.trouble
-        return not scope.cancelled_caught
-
-    async def _guarded(self, work: Callable[[], Awaitable[None]], nursery: trio.Nursery) -> None:
-        """What goes wrong on this computer (a full disk, nobody reading our lines) ends the command, and not in a group."""
-        try:
-            await work()
-        except OSError as error:
-            self.trouble = self.trouble or error
-            nursery.cancel_scope.cancel()
-
-    def _address(self, target: Target) -> IPv4Address | None:
-        if target.address is None:
-            raise ParameterError(f"{target.host!r} is no own IPv4 address", remedy="Write 0.0.0.0:2000 for all of them")
-        return None if int(target.address) == 0 else self.opener.addresses.to_local(target.address)
-
-    async def _accept(self, listener: Listener, nursery: trio.Nursery) -> None:
-        while True:
-            tcp = await listener.accept()
-            if self._present >= _AT_ONCE:
-                tcp.abort()
+    async def run(self) -> None:
+        """Serve until it is cancelled, or `count` is reached."""
+        async with self.end.running(self.screen.happened, self._listening) as (station, description):
+            if self.end.udp:
+                await self._datagrams(station, description)
             else:
-                self._present += 1
-                nursery.start_soon(self._guarded, partial(self._welcome, tcp, nursery), nursery)
+                await station.serve(description, self._attend)
 
-    async def _welcome(self, tcp: TCPStream, nursery: trio.Nursery) -> None:
-        where = self.opener.partner_of(tcp)
+    def _listening(self, where: str) -> None:
+        self.screen.state = f"listening {where}"
+        self.screen.line(f"listening {where}")
+
+    async def _datagrams(self, station: Station, description: Description) -> None:
+        async with station.datagrams(description) as port:
+            async for data, (host, number) in port:
+                self.screen.message(f"{host}:{number}", data)
+                if self.echo:
+                    try:
+                        await port.send(data, (host, number))
+                    except OUCError as error:
+                        self.screen.fail("lost", f"{host}:{number}", error.failure)
+                self._count()
+
+    async def _attend(self, connection: Connection) -> None:
+        """Take what comes until the partner closes."""
+        self._present += 1
+        self.screen.connected(connection.partner, connection.tls)
         try:
-            # Whoever is refused was no partner, and does not count.
-            wire = await self._open(tcp, where)
-            if wire is None:
-                return
-            try:
-                await self._attend(wire)
-            except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-                self._fail("lost", where, explain(error, where=where))
-            finally:
-                wire.tcp.abort()
+            async with farewell(connection):
+                await self._converse(connection)
+        except OUCError as error:
+            self.screen.fail("lost", connection.partner, error.failure)
         finally:
             self._present -= 1
+            self.screen.state = f"{self._present} partners"
+        self._count()
+
+    async def _converse(self, connection: Connection) -> None:
+        screen, layout = self.screen, self.screen.layout
+        if self.greeting:
+            await connection.send(self.greeting)
+            screen.sent += len(self.greeting)
+        while True:
+            try:
+                data = await (connection.receive_some() if layout is None else connection.receive(layout.layout.size))
+            except ConnectionLost:
+                if connection.ended and not connection.incomplete:
+                    break
+                raise
+            screen.message(connection.partner, data)
+            if self.echo:
+                await connection.send(data)
+                screen.sent += len(data)
+        total = connection.facts.received
+        screen.tell("closed", connection.partner, f"{total} bytes received", bytes=total)
+        await connection.aclose()
+
+    def _count(self) -> None:
         self.served += 1
         if self.count is not None and self.served >= self.count:
-            nursery.cancel_scope.cancel()
-
-    async def _open(self, tcp: TCPStream, where: str) -> Wire | None:
-        try:
-            wire = await self.opener.open_passive(self.end, tcp)
-        except OUCError as error:
-            self._fail("refused", where, error)
-            return None
-        self._tell("connected", wire.partner, told(wire.facts))
-        return wire
-
-    async def _attend(self, wire: Wire) -> None:
-        """Take what comes until the partner closes."""
-        total = 0
-        if self.greeting:
-            await wire.stream.send_all(self.greeting)
-        while piece := bytes(await wire.stream.receive_some(_PIECE)):
-            total += len(piece)
-            if self.output is not None:
-                self.output.write(piece)
-                self.output.flush()
-            self._received(wire.partner, piece)
-            if self.echo:
-                await wire.stream.send_all(piece)
-        self._tell("closed", wire.partner, f"{total} bytes received", bytes=total)
-        await wire.stream.aclose()
-
-    # -- lines ---------------------------------------------------------------------------------------------------------
-
-    def _tell(self, event: str, partner: str, detail: str, **members: Any) -> None:
-        if self.as_json:
-            say(json.dumps({"event": event, "partner": partner, "detail": detail, **members}))
-        else:
-            say(f"{event} {partner}: {detail}")
-
-    def _received(self, partner: str, piece: bytes) -> None:
-        shown = piece if self.as_hex else piece[:_SHOWN]
-        text = shown.hex(" ") if self.as_hex else "".join(chr(one) if 32 <= one < 127 else "." for one in shown)
-        self._tell(
-            "received", partner, f"{len(piece)} bytes: {text}{'' if len(shown) == len(piece) else ' …'}", bytes=len(piece)
-        )
-
-    def _fail(self, event: str, partner: str, error: OUCError) -> None:
-        failure = error.failure
-        status = None if failure.status is None else str(failure.status)
-        detail = failure.what if self.as_json else str(attrs.evolve(failure, where=""))
-        self._tell(event, partner, detail, status=status, remedy=failure.remedy)
+            self.screen.stop.cancel()
+            # Whoever is served in this very moment is not counted any more.
+            self.count = None if self.served > self.count else self.count

@@ -184,7 +184,7 @@ def test_options_that_cannot_be_meant_end_in_one_clear_error(arguments: Any, wha
 
 def test_a_server_without_a_certificate_of_its_own_does_not_start(held: Files) -> None:
     ran = run("serve", LOCAL, *held.trusting)
-    assert isinstance(ran.error, CertificateError)
+    assert isinstance(ran.error, OUCError)
     assert ran.error.status == 0x80E9
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
 from queue import Queue
-from typing import Any
+from typing import Any, Self
 
 import attrs
 import trio
@@ -18,7 +18,7 @@ import typer
 from typer.testing import CliRunner
 
 from emulator import faults
-from ouc.cli import probe, send, serve
+from ouc.cli import probe, receive, send, serve
 
 from .commands import Ran
 
@@ -27,9 +27,9 @@ LONG = 30.0
 
 
 def run(*arguments: object, data: bytes | None = None, env: dict[str, str] | None = None) -> Ran:
-    """Run `ouc probe`, `ouc send` or `ouc serve` as the command line would."""
+    """Run a command on the wire as the command line would."""
     app = typer.Typer()
-    for module in (probe, send, serve):
+    for module in (probe, send, serve, receive):
         module.register(app)
     result = CliRunner().invoke(app, [str(one) for one in arguments], input=data, env=env)
     error = None if isinstance(result.exception, SystemExit) else result.exception
@@ -104,31 +104,41 @@ def active(plan: faults.Plan, port: int) -> threading.Thread:
 
 
 class Serving:
-    """`ouc serve` in a thread of its own; its lines come through a queue."""
+    """`ouc serve`, `ouc receive` or `ouc send` in a thread of its own; its lines come through a queue."""
+
+    module: Any = serve
+    name = "serve"
 
     def __init__(self, monkeypatch: Any, *arguments: object) -> None:
         self.lines: Queue[str] = Queue()
+        self.seen: list[str] = []
         self.ran: Ran | None = None
         self._arguments = arguments
-        monkeypatch.setattr(serve, "say", self.lines.put)
+        monkeypatch.setattr(self.module, "say", self.lines.put)
         self._thread = threading.Thread(target=self._run)
 
     def _run(self) -> None:
         app = typer.Typer()
-        serve.register(app)
+        self.module.register(app)
         app.command("other")(lambda: None)
         command = typer.main.get_command(app)
         error: BaseException | None = None
         try:
-            command.main(["serve", *map(str, self._arguments)], standalone_mode=False)
+            command.main([self.name, *map(str, self._arguments)], standalone_mode=False)
         except Exception as caught:
             error = caught
         self.ran = Ran(1 if error else 0, "", "", error)
+        # Whoever waits for a line that never comes is told at once.
+        self.lines.put("")
 
-    def __enter__(self) -> Serving:
+    def begin(self) -> None:
+        """Start without waiting for the port."""
         self._thread.start()
+
+    def __enter__(self) -> Self:
+        self.begin()
         first = self.lines.get(timeout=LONG)
-        assert first.startswith("listening 127.0.0.1:")
+        assert first.startswith("listening 127.0.0.1:"), self.ran
         self.where = first.removeprefix("listening ")
         return self
 
@@ -136,11 +146,33 @@ class Serving:
         self._thread.join(LONG)
         assert not self._thread.is_alive()
 
+    def until(self, word: str) -> str:
+        """Wait for a line with `word` in it."""
+        while line := self.lines.get(timeout=LONG):
+            self.seen.append(line)
+            if word in line:
+                return line
+        raise AssertionError(f"no line with {word!r}: {self.seen}, {self.ran}")
+
     def rest(self) -> list[str]:
         """All further lines, once the command has ended."""
         self._thread.join(LONG)
-        return [self.lines.get_nowait() for _ in range(self.lines.qsize())]
+        return [line for line in (self.lines.get_nowait() for _ in range(self.lines.qsize())) if line]
 
     def events(self) -> list[dict[str, Any]]:
         """The same of --json."""
         return [json.loads(one) for one in self.rest()]
+
+
+class Receiving(Serving):
+    """`ouc receive`."""
+
+    module: Any = receive
+    name = "receive"
+
+
+class Sending(Serving):
+    """`ouc send`, for what goes on for a while."""
+
+    module: Any = send
+    name = "send"
