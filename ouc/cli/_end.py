@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import attrs
+import trio
 
 from ..api import Station
 from ..errors import ParameterError
@@ -129,13 +130,14 @@ class End:
 
     @asynccontextmanager
     async def running(
-        self, on_event: Callable[[Happening], None], listening: Callable[[str], None]
+        self, on_event: Callable[[Happening], None], listening: Callable[[str], None], until: trio.CancelScope
     ) -> AsyncIterator[tuple[Station, Description]]:
         """A station for the body, and the description with a port that is open already where this end waits for partners.
 
         Args:
             on_event: Called with every `Happening`.
             listening: Called with HOST:PORT as soon as a partner may come.
+            until: Cancelled, it ends the body. The station outlives the body, so that partners are told of the end.
 
         Raises:
             OUCError: The description or its certificates cannot be used, or the port cannot be opened.
@@ -163,7 +165,8 @@ class End:
             async with station:
                 if not self.active:
                     listening(f"{self.shown}:{port}")
-                yield station, description
+                with until:
+                    yield station, description
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -379,7 +382,7 @@ def _with_local_port(description: Description, port: int) -> Description:
         moved: Any = attrs.evolve(inner, LocalPort=port)
     elif isinstance(inner, TCON_QDN):
         moved = attrs.evolve(inner, local_port=port)
-    elif view(description).local_port in (0, port):
+    elif isinstance(inner, TCON_IP_RFC) or view(description).local_port == port:
         return description
     else:
         raise ParameterError(

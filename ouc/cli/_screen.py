@@ -7,7 +7,6 @@ command, and is raised when everything has been closed.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, BinaryIO
@@ -54,7 +53,7 @@ class Screen:
         messages, sent, received: Messages, and bytes of user data, so far.
         failure: The latest one.
         trouble: What went wrong on this computer, None while nothing has.
-        stop: Ends the command.
+        stop: Ends the command's work, and leaves the station time to say goodbye.
     """
 
     say: Callable[[str], None]
@@ -70,6 +69,8 @@ class Screen:
     failure: Failure | None = None
     trouble: OSError | SystemExit | None = None
     stop: trio.CancelScope = attrs.field(factory=trio.CancelScope)
+    _finished: bool = False
+    _interrupted: bool = False
 
     # -- lines -------------------------------------------------------------------------------------------------------
 
@@ -153,19 +154,32 @@ class Screen:
     # -- the live line -----------------------------------------------------------------------------------------------
 
     async def attend(self, work: Callable[[], Awaitable[None]], limit: float | None) -> bool:
-        """Do the command's work, at most `limit` seconds; False if the time was over first.
+        """Do the command's work, which waits inside `stop`, at most `limit` seconds; False if the time was over first.
 
         Raises:
+            KeyboardInterrupt: Ctrl-C ended it.
             OSError: Something could not be written.
             SystemExit: Nobody reads the lines any more.
         """
-        with trio.move_on_after(math.inf if limit is None else limit) as timer:
-            with self.stop:
-                async with self._alive():
-                    await work()
+        if limit is not None:
+            self.stop.deadline = trio.current_time() + limit
+        async with self._alive():
+            await work()
         if self.trouble is not None:
             raise self.trouble
-        return not timer.cancelled_caught
+        if self._interrupted:
+            raise KeyboardInterrupt
+        return self._finished or not self.stop.cancelled_caught
+
+    def finish(self) -> None:
+        """Everything that was wanted has happened."""
+        self._finished = True
+        self.stop.cancel()
+
+    def interrupt(self) -> None:
+        """Ctrl-C."""
+        self._interrupted = True
+        self.stop.cancel()
 
     @asynccontextmanager
     async def _alive(self) -> AsyncIterator[None]:

@@ -187,22 +187,20 @@ def read_input(file: Path | None, text: str | None) -> bytes | None:
         ) from None
 
 
-def run(work: Callable[[], Awaitable[_T]]) -> _T:
-    """`trio.run`, with Ctrl-C as a cancellation of `work`, so that its connections are closed as at any other end.
+def run(work: Callable[[], Awaitable[_T]], interrupt: Callable[[], None]) -> _T:
+    """`trio.run`, with Ctrl-C as a call of `interrupt`, so that connections are closed as at any other end.
 
     A second Ctrl-C does not wait for that.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C, after `work` has been left; never in a group of exceptions.
+        KeyboardInterrupt: As `work` raises it, and never in a group of exceptions.
     """
 
     async def main() -> _T:
-        with trio.CancelScope() as scope:
-            async with Background() as nursery:
-                if threading.current_thread() is threading.main_thread():
-                    await nursery.start(_watch, scope)
-                return await work()
-        raise KeyboardInterrupt
+        async with Background() as nursery:
+            if threading.current_thread() is threading.main_thread():
+                await nursery.start(_watch, interrupt)
+            return await work()
 
     try:
         return trio.run(main)
@@ -212,11 +210,11 @@ def run(work: Callable[[], Awaitable[_T]]) -> _T:
         raise KeyboardInterrupt from None
 
 
-async def _watch(scope: trio.CancelScope, *, task_status: trio.TaskStatus[None]) -> None:
+async def _watch(interrupt: Callable[[], None], *, task_status: trio.TaskStatus[None]) -> None:
     with trio.open_signal_receiver(signal.SIGINT) as signals:
         task_status.started()
         async for _ in signals:
-            scope.cancel()
+            interrupt()
             break
     # From here on Ctrl-C is Python's own again.
     await trio.sleep_forever()

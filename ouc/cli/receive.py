@@ -104,7 +104,7 @@ def receive(
         screen = Screen(say=say, as_json=as_json, as_hex=as_hex, layout=shape, output=opened)
         receiver = _Receiver(end, screen, shape.layout.size if shape else size, count, once=once)
         try:
-            in_time = run(lambda: screen.attend(receiver.run, timeout))
+            in_time = run(lambda: screen.attend(receiver.run, timeout), screen.interrupt)
         except KeyboardInterrupt:
             screen.line(f"interrupted: {screen.messages} messages, {screen.received} bytes received")
             raise typer.Exit(130) from None
@@ -128,7 +128,7 @@ class _Receiver:
 
     async def run(self) -> None:
         """Receive until enough has come; with `once`, until the partner leaves."""
-        async with self.end.running(self.screen.happened, self._listening) as (station, description):
+        async with self.end.running(self.screen.happened, self._listening, self.screen.stop) as (station, description):
             if self.end.udp:
                 await self._datagrams(station, description)
             elif self.once:

@@ -141,7 +141,9 @@ def send(
         limit = timeout or (None if holds else _LIMIT)
         try:
             # Collecting begins a time of its own: this command keeps its limits itself.
-            in_time = run(lambda: screen.attend(lambda: job.run(limit, holds=holds), limit if holds else None))
+            in_time = run(
+                lambda: screen.attend(lambda: job.run(limit, holds=holds), limit if holds else None), screen.interrupt
+            )
         except KeyboardInterrupt:
             _summary(screen, job, as_json=as_json, interrupted=True)
             raise typer.Exit(130) from None
@@ -258,7 +260,7 @@ class _Job:
     dropped: int = 0
 
     async def run(self, limit: float | None, *, holds: bool) -> None:
-        async with self.end.running(self._happened, self._listening) as (station, description):
+        async with self.end.running(self._happened, self._listening, self.screen.stop) as (station, description):
             if holds and not self.end.udp:
                 async with station.hold(description, when_down=self.when_down) as held:
                     await self._keep_sending(held)

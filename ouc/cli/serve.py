@@ -107,7 +107,7 @@ def serve(
         screen = Screen(say=say, as_json=as_json, as_hex=as_hex, layout=shape, output=opened)
         server = _Server(end, screen, greeting, echo=echo, count=count)
         try:
-            in_time = run(lambda: screen.attend(server.run, timeout))
+            in_time = run(lambda: screen.attend(server.run, timeout), screen.interrupt)
         except KeyboardInterrupt:
             screen.line(f"interrupted: {server.served} partners served, {screen.received} bytes received")
             raise typer.Exit(130) from None
@@ -133,7 +133,7 @@ class _Server:
 
     async def run(self) -> None:
         """Serve until it is cancelled, or `count` is reached."""
-        async with self.end.running(self.screen.happened, self._listening) as (station, description):
+        async with self.end.running(self.screen.happened, self._listening, self.screen.stop) as (station, description):
             if self.end.udp:
                 await self._datagrams(station, description)
             else:
@@ -191,6 +191,4 @@ class _Server:
     def _count(self) -> None:
         self.served += 1
         if self.count is not None and self.served >= self.count:
-            self.screen.stop.cancel()
-            # Whoever is served in this very moment is not counted any more.
-            self.count = None if self.served > self.count else self.count
+            self.screen.finish()

@@ -125,7 +125,7 @@ class Serving:
         error: BaseException | None = None
         try:
             command.main([self.name, *map(str, self._arguments)], standalone_mode=False)
-        except Exception as caught:
+        except (Exception, SystemExit) as caught:
             error = caught
         self.ran = Ran(1 if error else 0, "", "", error)
         # Whoever waits for a line that never comes is told at once.

@@ -1,0 +1,145 @@
+"""Ctrl-C, closed pipes and full disks: a command ends in one line, and its partner is told."""
+
+from __future__ import annotations
+
+import errno
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ouc.cli import receive, send, serve
+
+from ..plant import free_port
+from .wire import LONG, Receiving, Sending, Serving, run
+
+LOCAL = "127.0.0.1:0"
+PLAIN = ("--plain", "--timeout", LONG)
+
+pytestmark = pytest.mark.skipif(
+    threading.current_thread() is not threading.main_thread(), reason="signals reach the main thread only"
+)
+
+
+def press_at(module: Any, word: str, monkeypatch: Any, lines: list[str]) -> None:
+    """Ctrl-C while the first line with this word is written."""
+    pressed = False
+
+    def say(line: str) -> None:
+        nonlocal pressed
+        lines.append(line)
+        if word in line and not pressed:
+            pressed = True
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(module, "say", say)
+
+
+@pytest.mark.parametrize(("module", "name"), [(serve, "serve"), (receive, "receive")])
+@pytest.mark.parametrize("more", [(), ("--udp",)])
+def test_an_end_that_waits_ends_with_a_summary(module: Any, name: str, more: Any, monkeypatch: Any) -> None:
+    lines: list[str] = []
+    press_at(module, "listening", monkeypatch, lines)
+    ran = run(name, LOCAL, *(more or ("--plain",)))
+    assert ran.exit_code == 130
+    assert ran.error is None
+    assert lines[-1].startswith("interrupted: 0 ")
+
+
+@pytest.mark.parametrize("word", ["connected", "received"])
+@pytest.mark.parametrize(("module", "name"), [(serve, "serve"), (receive, "receive")])
+def test_a_partner_is_told_politely(module: Any, name: str, word: str, monkeypatch: Any) -> None:
+    port = free_port()
+    lines: list[str] = []
+    sender = Sending(monkeypatch, f"127.0.0.1:{port}", "--plain", "--hex", "0102", "--repeat", LONG, "--timeout", LONG)
+
+    def until_lost(line: str) -> None:
+        sender.lines.put(line)
+        if line.startswith("lost"):
+            # The sender has told what this test wants to know; that nobody reads on ends it.
+            raise BrokenPipeError
+
+    monkeypatch.setattr(send, "say", until_lost)
+    press_at(module, word, monkeypatch, lines)
+    said = module.say
+
+    def say(line: str) -> None:
+        if line.startswith("listening"):
+            sender.begin()
+        said(line)
+
+    monkeypatch.setattr(module, "say", say)
+    ran = run(name, f"127.0.0.1:{port}", *PLAIN)
+    assert ran.exit_code == 130
+    assert lines[-1].startswith("interrupted: ")
+    # FIN, not a reset.
+    assert "the partner has closed the connection" in sender.until("lost")
+    sender.__exit__()
+
+
+def test_a_sender_that_keeps_a_connection_up_closes_it_politely(monkeypatch: Any) -> None:
+    lines: list[str] = []
+    with Serving(monkeypatch, LOCAL, *PLAIN, "--count", 1) as server:
+        press_at(send, "connected", monkeypatch, lines)
+        ran = run("send", server.where, "--plain", "--hex", "0102", "--hold")
+        server.until("closed")
+    assert ran.exit_code == 130
+    assert lines[-1].startswith("interrupted: ")
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system sends no signal to a thread")
+def test_a_sender_that_waits_for_its_echo_ends_with_a_summary(monkeypatch: Any) -> None:
+    server = Serving(monkeypatch, LOCAL, *PLAIN, "--count", 1)
+
+    def say(line: str) -> None:
+        server.lines.put(line)
+        if line.startswith("received"):
+            # In the server's thread: the signal goes to the main thread, where the sender waits.
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+    monkeypatch.setattr(serve, "say", say)
+    with server:
+        ran = run("send", server.where, "--plain", "--hex", "0102", "--echo")
+        server.until("closed")
+    assert ran.exit_code == 130
+    assert ran.stdout.startswith("interrupted: 2 bytes sent to")
+
+
+def test_an_interrupted_sender_that_never_had_a_partner_says_so(monkeypatch: Any) -> None:
+    lines: list[str] = []
+    press_at(send, "refused", monkeypatch, lines)
+    ran = run("send", f"127.0.0.1:{free_port()}", "--plain", "--hex", "01", "--repeat", 1)
+    assert ran.exit_code == 130
+    assert "interrupted before anything was sent" in ran.stderr
+
+
+@pytest.mark.parametrize(("module", "name"), [(serve, "serve"), (receive, "receive")])
+@pytest.mark.parametrize("word", ["listening", "connected", "received"])
+def test_nobody_who_reads_the_lines_ends_the_command(module: Any, name: str, word: str, monkeypatch: Any) -> None:
+    runner = {"serve": Serving, "receive": Receiving}[name](monkeypatch, LOCAL, *PLAIN)
+    put = runner.lines.put
+
+    def say(line: str) -> None:
+        put(line)
+        if word in line:
+            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    monkeypatch.setattr(module, "say", say)
+    with runner:
+        run("send", runner.where, "--plain", "--hex", "01")
+    assert runner.ran is not None
+    # What the command line makes of a closed pipe: no word, exit status 1.
+    assert isinstance(runner.ran.error, SystemExit)
+    assert runner.ran.error.code == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("kind", [Serving, Receiving])
+def test_a_full_disk_ends_the_command_with_its_own_words(kind: type[Serving], monkeypatch: Any) -> None:
+    with kind(monkeypatch, LOCAL, *PLAIN, "--output", "/dev/full") as runner:
+        run("send", runner.where, "--plain", "--hex", "01")
+    assert runner.ran is not None
+    assert isinstance(runner.ran.error, OSError)
+    assert runner.ran.error.errno == errno.ENOSPC
