@@ -7,8 +7,8 @@ from typing import Any, Self
 
 import trio
 
-from ..connection import Link, Port
-from ..errors import ConnectionLost, OUCError, ParameterError
+from ..connection import Link, LinkState, Port
+from ..errors import ConnectionLost, LocalProtocolError, OUCError, ParameterError
 from ..wire import Delivery
 from .bell import Bell
 from .conversation import bytes_of
@@ -61,7 +61,11 @@ class Datagrams:
             raise OUCError.of(job.failure) if job.failure.status is None else ConnectionLost.of(job.failure)
 
     async def receive(self) -> tuple[bytes, tuple[IPv4Address, int]]:
-        """The next datagram, and where it came from."""
+        """The next datagram, and where it came from.
+
+        Raises:
+            LocalProtocolError: TDISCON, STOP or the end of the station has closed the port.
+        """
         area = bytearray(self._port.max_length(self._link) + 1)
         size = 0
 
@@ -74,7 +78,9 @@ class Datagrams:
             size = self._port.receive(self._link, memoryview(area), Delivery.AD_HOC)
             return size
 
-        await self._bell.until(arrived)
+        await self._bell.until(lambda: arrived() or self._link.state is LinkState.ABSENT)
+        if not size:
+            raise LocalProtocolError("the port was closed", status=0x80A3, where=f"UDP port {self.local_port}")
         return bytes(area[:size]), self._link.inbox.sender
 
     def __aiter__(self) -> Self:

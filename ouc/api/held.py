@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, Self, TypeAlias
 
 import attrs
 import trio
 
-from ..connection import Link, LinkEvent, Port, SendJob
+from ..connection import Link, LinkEvent, LinkState, Port, SendJob
 from ..errors import ConnectionLost, Failure, LocalProtocolError, OUCError, ParameterError
 from ..station import Happening, Station
 from ..status import Status
@@ -137,15 +138,18 @@ def _raised(failure: Failure, lost: ConnectionLost | None) -> OUCError:
 class Changes:
     """An async iterator over happenings; two of the same connection share them."""
 
-    def __init__(self, bell: Bell, waiting: deque[Happening]) -> None:
+    def __init__(self, bell: Bell, waiting: deque[Happening], gone: Callable[[], bool]) -> None:
         self._bell = bell
         self._waiting = waiting
+        self._gone = gone
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Happening:
-        await self._bell.until(lambda: self._waiting)
+        await self._bell.until(lambda: self._waiting or self._gone())
+        if not self._waiting:
+            raise StopAsyncIteration
         return self._waiting.popleft()
 
 
@@ -269,26 +273,45 @@ class Held:
         return ConnectionLost(failure.what, status=failure.status, where=failure.where, remedy=failure.remedy)
 
     async def wait_up(self) -> HeldConnection:
-        """Wait until the connection stands. Time limits belong to the caller's cancel scope."""
-        await self.bell.until(lambda: self._current is not None and self._current.established)
+        """Wait until the connection stands. Time limits belong to the caller's cancel scope.
+
+        Raises:
+            LocalProtocolError: It never will: TDISCON, STOP or the end of the station has taken the connection away.
+        """
+        await self.bell.until(lambda: self.up or self._gone)
+        self._check_there()
         return self.current
+
+    @property
+    def _gone(self) -> bool:
+        """Whether somebody else has taken the connection out of the table."""
+        return self.link.state is LinkState.ABSENT
+
+    def _check_there(self) -> None:
+        if self._gone:
+            raise LocalProtocolError(
+                f"connection {self.link.connection_id} was taken away",
+                status=0x80A3,
+                remedy="TDISCON with this ID, STOP, or leaving the station ends a held connection; hold it again",
+            )
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> HeldConnection:
-        """The next establishment; those that came and went meanwhile are passed over."""
-        await self.bell.until(lambda: self._current is not None and self._current.number > self._shown)
-        assert self._current is not None  # noqa: S101 - that is what was waited for
+        """The next establishment; those that came and went meanwhile are passed over. Ends with the connection's ID."""
+        await self.bell.until(lambda: self._gone or (self._current is not None and self._current.number > self._shown))
+        if self._current is None or self._current.number <= self._shown:
+            raise StopAsyncIteration
         self._shown = self._current.number
         return self._current
 
     def changes(self) -> Changes:
         """What happens to the connection, from the beginning on: `UP`, `REFUSED`, `LOST`, each with its reason.
 
-        An async iterator without an end.
+        An async iterator that ends when the connection is taken away.
         """
-        return Changes(self.bell, self._changes)
+        return Changes(self.bell, self._changes, lambda: self._gone)
 
     # -- sending and receiving ---------------------------------------------------------------------------------------
 
@@ -303,6 +326,7 @@ class Held:
             ConnectionLost: The connection is down, or was lost meanwhile; the message is not sent again.
         """
         view = bytes_of(data)
+        self._check_there()
         if self._when_down == "latest":
             self._keep(view)
             return
@@ -328,7 +352,9 @@ class Held:
     async def _pour(self) -> None:
         """Send the latest message as soon as the connection takes it."""
         while True:
-            await self.bell.until(lambda: self._latest is not None and self.up)
+            await self.bell.until(lambda: self._gone or (self._latest is not None and self.up))
+            if self._gone:
+                return
             view, self._latest = self._latest, None
             assert view is not None  # noqa: S101 - that is what was waited for
             try:
@@ -354,7 +380,10 @@ class Held:
 
     async def _keep_alive(self, sign: LifeSign) -> None:
         while True:
-            await self._watch(await self.wait_up(), sign)
+            await self.bell.until(lambda: self.up or self._gone)
+            if self._gone:
+                return
+            await self._watch(self.current, sign)
 
     async def _watch(self, connection: HeldConnection, sign: LifeSign) -> None:
         """Look after one establishment until it is over."""

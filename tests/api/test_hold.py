@@ -17,7 +17,7 @@ import ouc
 from ouc import profiles
 from ouc.api import Held, LifeSign
 from ouc.connection import LinkEvent
-from ouc.errors import CertificateError, ConnectionLost, ParameterError
+from ouc.errors import CertificateError, ConnectionLost, LocalProtocolError, ParameterError
 from ouc.station.streams import StreamLife
 
 from ..plant import client_description, free_port, plant, server_description
@@ -218,6 +218,39 @@ async def test_a_partner_that_answers_the_life_sign_stays() -> None:
 def test_a_life_sign_that_says_nothing_and_expects_nothing_is_refused(members: dict[str, Any]) -> None:
     with pytest.raises(ParameterError):
         LifeSign(**members)
+
+
+async def test_a_connection_that_TDISCON_takes_away_ends_everything_that_waits_for_it() -> None:
+    async with both() as (client, server, one):
+        one.port.terminate(server.link)
+        assert [connection async for connection in server] == [server._current]
+        with pytest.raises(LocalProtocolError, match="taken away") as caught:
+            await server.wait_up()
+        assert caught.value.status == 0x80A3
+        with pytest.raises(LocalProtocolError):
+            await server.send(b"x")
+        changes = [change.event async for change in server.changes()]
+        assert changes[0] is LinkEvent.UP
+        await down(client)
+
+
+async def test_a_station_that_is_left_first_ends_its_held_connections() -> None:
+    port, ended = free_port(), trio.Event()
+
+    async def keep(two: ouc.Station, task_status: Any) -> None:
+        async with two.hold(client_description(port)) as client:
+            await client.wait_up()
+            task_status.started()
+            with pytest.raises(LocalProtocolError):
+                await client.bell.until(lambda: not client.up)
+                await client.wait_up()
+        ended.set()
+
+    with trio.fail_after(30):
+        async with trio.open_nursery() as nursery, station("PLC-1") as one, one.hold(server_description(port)):
+            async with station("PLC-2") as two:
+                await nursery.start(keep, two)
+            await ended.wait()
 
 
 async def test_leaving_by_an_exception_leaves_nothing_behind() -> None:
