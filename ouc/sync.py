@@ -49,6 +49,11 @@ def _wait(job: Job[_T], timeout: float | None, what: str) -> _T:
         _settled(job.future)
         if not job.future.cancelled():
             return job.future.result()
+    except KeyboardInterrupt:
+        # What the program gives up must not go on behind its back, and take bytes that a later call wants.
+        job.cancel()
+        _settled(job.future)
+        raise
     raise TimeoutError(f"{what} took longer than {timeout:g} s")
 
 

@@ -159,3 +159,28 @@ def test_after_a_fork_the_error_is_clear_and_the_interpreter_ends_cleanly(tmp_pa
     )
     done = subprocess.run([sys.executable, program], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["LocalProtocolError", "ConnectionLost"], "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to threads")
+def test_Ctrl_C_in_a_receive_stops_it_and_loses_nothing(partner: tuple[int, socket.socket]) -> None:
+    import signal
+
+    port, listener = partner
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    with sync.connect("127.0.0.1", port, plain=True, timeout=10) as connection:
+        other, _ = listener.accept()
+        with other:
+            other.sendall(b"abc")
+            while connection.facts.received < 3:
+                with pytest.raises(TimeoutError):
+                    connection.receive(6, timeout=0.01)
+            main = threading.main_thread().ident
+            assert main is not None
+            threading.Timer(0.05, signal.pthread_kill, (main, signal.SIGINT)).start()
+            try:
+                with pytest.raises(KeyboardInterrupt):
+                    connection.receive(6, timeout=20)
+            finally:
+                signal.signal(signal.SIGINT, before)
+            other.sendall(b"def")
+            assert connection.receive(6, timeout=10) == b"abcdef"
