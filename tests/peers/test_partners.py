@@ -14,7 +14,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 import trio
 from cryptography.hazmat.primitives.serialization import (
@@ -28,7 +27,8 @@ import ouc
 from ouc.errors import CertificateError, OUCError
 from ouc.station import Happening
 
-from ..plant import PAYLOAD, PLC_1, Files, client_description, free_port, pem_files, plant, plc_1, server_description
+from ..plant import PAYLOAD, PLC_1, Files, client_description, free_port, pem_files, plant, plc_1
+from .live import serving
 from .partners import PARTNERS, Cell, Partner, Role, Version
 
 ALL = os.environ.get("OUC_SOAK") == "1"
@@ -138,13 +138,6 @@ def _strangers_files(folder: Path, address: str) -> Files:
     return files
 
 
-def _serving(port: int, *, mutual: bool) -> Any:
-    """PLC-1's description for any partner: not every program can choose the address that it dials from."""
-    members: dict[str, Any] = {} if mutual else {"TLSServerReqClientCert": False, "TLSClientCertRef": 0}
-    there = server_description(port, **members)
-    return attrs.evolve(there, ConnPara=attrs.evolve(there.ConnPara, RemoteAddress="0.0.0.0"))
-
-
 # --- as clients -------------------------------------------------------------------------------------------------------
 
 
@@ -157,7 +150,7 @@ async def test_a_client_delivers_the_258_bytes_to_PLC_1(
         partner, tmp_path, role="client", port=free_port(), version=version, mutual=mutual, files=pem_files(tmp_path)
     )
     happened: list[Happening] = []
-    plc, program = plc_1(_serving(cell.port, mutual=mutual), on_event=happened.append)
+    plc, program = plc_1(serving(cell.port, mutual=mutual), on_event=happened.append)
     with trio.fail_after(LIMIT):
         async with plc:
             plc.run()
@@ -176,7 +169,7 @@ async def test_a_client_delivers_the_258_bytes_to_PLC_1(
 async def _refused(partner: Partner, cell: Cell, status: str) -> str:
     """Let a client meet PLC-1, which demands a certificate of the plant; gives the diagnostics buffer."""
     assert partner.client is not None
-    plc, program = plc_1(_serving(cell.port, mutual=True))
+    plc, program = plc_1(serving(cell.port, mutual=True))
     with trio.fail_after(LIMIT):
         async with plc:
             plc.run()
