@@ -9,6 +9,7 @@ The scripts follow RFC 8446 (4.1.2 ClientHello, 4.2 extensions, 5 records, 6 ale
 
 from __future__ import annotations
 
+import abc
 import itertools
 import random
 import struct
@@ -127,7 +128,7 @@ class Outcome:
     status: int = attrs.field(default=0, eq=False)
 
 
-class Server:
+class Server(abc.ABC):
     """An echo server without a socket: bytes in, bytes out."""
 
     def __init__(self) -> None:
@@ -135,13 +136,13 @@ class Server:
         self.echoed = b""
         self.failed = self.closed = False
 
+    @abc.abstractmethod
     def feed(self, piece: bytes) -> bytes:
         """Take what a client sent; gives what is sent back. One that has given up, or was told the end, says nothing."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def outcome(self) -> Outcome:
         """What came of it so far."""
-        raise NotImplementedError
 
     def _answered(self) -> bool:
         at, kinds = 0, set()

@@ -92,6 +92,7 @@ class Partner:
         client, server: The command line for a role, None if it cannot take it.
         versions: What it speaks.
         demands: Whether it can demand a certificate as a server.
+        silent: The versions in which it then refuses a client that has none by closing, without an alert.
         shows: The versions in which it answers, as a client, when a certificate is demanded.
         declines: The same for its answer that it has none.
         ready: What it prints once it listens.
@@ -111,6 +112,7 @@ class Partner:
     server: Callable[[Cell], Command] | None = None
     versions: tuple[Version, ...] = ("1.2", "1.3")
     demands: bool = True
+    silent: tuple[Version, ...] = ()
     shows: tuple[Version, ...] = ("1.2", "1.3")
     declines: tuple[Version, ...] = ("1.2", "1.3")
     ready: bytes = b"READY"
@@ -298,11 +300,11 @@ PARTNERS = (
     ),
     Partner(
         name="wolfSSL", usable=_wolfssl, install="Debian: libwolfssl35",
-        client=_on_wolfssl, server=_on_wolfssl, reduced=(("client", "1.3"), ("server", "1.2")),
+        client=_on_wolfssl, server=_on_wolfssl, silent=("1.2",), reduced=(("client", "1.3"), ("server", "1.2")),
     ),
     Partner(
         name="Mbed TLS", modules=("mbedtls",), install="pip install python-mbedtls", versions=("1.2",),
-        client=_on_mbedtls, server=_on_mbedtls, reduced=(("client", "1.2"),),
+        client=_on_mbedtls, server=_on_mbedtls, silent=("1.2",), reduced=(("client", "1.2"),),
     ),
     Partner(
         name="rustls", modules=("rtls",), install="pip install rtls",
@@ -315,7 +317,7 @@ PARTNERS = (
     Partner(
         name="tlslite-ng", modules=("tlslite",), install="pip install tlslite-ng",
         # Its change_cipher_spec follows its Certificate in TLS 1.3 instead of preceding it; OpenSSL takes that from nobody.
-        client=_on_tlslite, server=_on_tlslite, shows=("1.2",), declines=("1.2",), reduced=(("server", "1.2"),),
+        client=_on_tlslite, server=_on_tlslite, silent=("1.2", "1.3"), shows=("1.2",), declines=("1.2",), reduced=(("server", "1.2"),),
     ),
     Partner(name="Python", modules=("ssl",), install="Python", client=_on_python, server=_on_python),
 )  # fmt: skip
