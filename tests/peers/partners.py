@@ -124,6 +124,8 @@ class Partner:
 
     def missing(self) -> str:
         """Why it cannot be met here, empty if it can."""
+        if sys.platform == "win32":
+            return "partners are started as on a Unix system"
         for command in self.commands:
             if shutil.which(command) is None:
                 return f"{command} is not installed ({self.install})"
@@ -134,6 +136,11 @@ class Partner:
 
 
 # --- OpenSSL's command ------------------------------------------------------------------------------------------------
+
+
+def _openssl() -> bool:
+    # macOS has LibreSSL under this name, with other options.
+    return b"LibreSSL" not in subprocess.run(["openssl", "version"], check=True, capture_output=True, timeout=30).stdout
 
 
 def _openssl_client(cell: Cell) -> Command:
@@ -267,7 +274,7 @@ _LINE = bytes(range(0x21, 0x7F)).ljust(257, b"x") + b"\n"
 
 PARTNERS = (
     Partner(
-        name="OpenSSL", commands=("openssl",), install="Debian: openssl",
+        name="OpenSSL", commands=("openssl",), usable=_openssl, install="Debian: openssl",
         client=_openssl_client, server=_openssl_server, ready=b"ACCEPT",
         reduced=(("client", "1.2"), ("client", "1.3"), ("server", "1.3")),
     ),
@@ -277,7 +284,7 @@ PARTNERS = (
         reduced=(("client", "1.3"), ("server", "1.2")),
     ),
     Partner(
-        name="Java", commands=("java",), install="Debian: default-jdk-headless",
+        name="Java", commands=("java", "javac"), install="Debian: default-jdk-headless",
         client=_java, server=_java, reduced=(("client", "1.3"),),
     ),
     Partner(
@@ -317,7 +324,9 @@ PARTNERS = (
     Partner(
         name="tlslite-ng", modules=("tlslite",), install="pip install tlslite-ng",
         # Its change_cipher_spec follows its Certificate in TLS 1.3 instead of preceding it; OpenSSL takes that from nobody.
-        client=_on_tlslite, server=_on_tlslite, silent=("1.2", "1.3"), shows=("1.2",), declines=("1.2",), reduced=(("server", "1.2"),),
+        client=_on_tlslite, server=_on_tlslite, silent=("1.2", "1.3"), shows=("1.2",),
+        declines=("1.2",),
+        reduced=(("server", "1.2"),),
     ),
     Partner(name="Python", modules=("ssl",), install="Python", client=_on_python, server=_on_python),
 )  # fmt: skip
