@@ -124,7 +124,7 @@ class Partner:
 
     def missing(self) -> str:
         """Why it cannot be met here, empty if it can."""
-        if sys.platform == "win32":
+        if os.name == "nt":
             return "partners are started as on a Unix system"
         for command in self.commands:
             if shutil.which(command) is None:
