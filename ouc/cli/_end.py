@@ -100,18 +100,23 @@ class End:
         description: The structure; its LocalPort is 0 where a free port is to be taken.
         opener: What opens its connections.
         partner: HOST and port of a UDP partner, None where none is named.
-        shown: The own address, as typed or as it follows from the rest.
+        shown: The own address, as typed or as it follows from the rest; told, not bound.
     """
 
     description: Description
     opener: Opener
+    shown: str
     partner: tuple[str, int] | None = None
-    shown: str = "0.0.0.0"  # noqa: S104 - told, not bound
 
     @property
     def endpoint(self) -> Endpoint:
         """The description in the words that all structures share."""
         return view(self.description)
+
+    @property
+    def protocol(self) -> str:
+        """`TCP`, `ISO-on-TCP` or `UDP`."""
+        return self.endpoint.protocol or ""
 
     @property
     def udp(self) -> bool:
@@ -248,8 +253,10 @@ def _end(description: Description, opens: Opener, target: Target | None, own: IP
     """Passive ends listen where TARGET says; in a lab, at the device's place."""
     if own is not None and own != _ANYBODY:
         opens = attrs.evolve(opens, address=own, bind=own)
-    shown = target.host if own is not None and target is not None else "0.0.0.0"  # noqa: S104 - told, not bound
-    return End(description=description, opener=opens, shown=shown, **more)
+    if own is not None and target is not None:
+        return End(description=description, opener=opens, shown=target.host, **more)
+    in_lab = opens.address if opens.addresses.plant is not None else None
+    return End(description=description, opener=opens, shown=str(in_lab or _ANYBODY), **more)
 
 
 def _tcp(options: Options, target: Target, **security: Any) -> Description:

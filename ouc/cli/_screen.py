@@ -33,9 +33,9 @@ _SHOWN = 64
 _REFRESH = 0.5
 
 
-def told(facts: TLSFacts | None) -> str:
+def told(facts: TLSFacts | None, protocol: str) -> str:
     """What TLS agreed on, in a few words."""
-    return "plain TCP" if facts is None else f"{facts.version}, {facts.suite}"
+    return f"plain {protocol}" if facts is None else f"{facts.version}, {facts.suite}"
 
 
 @attrs.define(eq=False, kw_only=True)
@@ -44,6 +44,7 @@ class Screen:
 
     Attributes:
         say: Writes one line.
+        protocol: What runs below the user data, or below TLS.
         as_json: One JSON object per line instead of words.
         as_hex: Received bytes in hex, all of them.
         layout: The block whose members received bytes are shown as; None shows bytes.
@@ -57,6 +58,7 @@ class Screen:
     """
 
     say: Callable[[str], None]
+    protocol: str = "TCP"
     as_json: bool = False
     as_hex: bool = False
     layout: Block | None = None
@@ -108,7 +110,7 @@ class Screen:
     def connected(self, partner: str, facts: TLSFacts | None) -> None:
         """A partner is there."""
         self.state = f"connected {partner}"
-        self.tell("connected", partner, told(facts))
+        self.tell("connected", partner, told(facts, self.protocol))
 
     def happened(self, happening: Happening) -> None:
         """Listen to a station: what it refuses is told; what comes and goes is told by whoever attends to it."""

@@ -101,7 +101,9 @@ def receive(
         raise ParameterError("--size and --data exclude each other", remedy="The block's size is that of its bytes")
     shape = layout(data) if data is not None else None
     with kept(output, "ab") as opened:
-        screen = Screen(say=say, as_json=as_json, as_hex=as_hex, layout=shape, output=opened)
+        screen = Screen(
+            say=say, protocol=end.protocol, as_json=as_json, as_hex=as_hex, layout=shape, output=opened
+        )  # fmt: skip
         receiver = _Receiver(end, screen, shape.layout.size if shape else size, count, once=once)
         try:
             in_time = run(lambda: screen.attend(receiver.run, timeout), screen.interrupt)

@@ -134,7 +134,7 @@ def send(
     if count is None and repeat is None:
         count = 1
     with kept(output, "wb") as opened:
-        screen = Screen(say=say, as_json=as_json, announces=holds and not end.udp)
+        screen = Screen(say=say, protocol=end.protocol, as_json=as_json, announces=holds and not end.udp)
         job = _Job(
             end, screen, message, count, echo=echo, output=opened, every=repeat, when_down=(when_down or WhenDown.wait).value
         )
@@ -194,7 +194,7 @@ def _summary(screen: Screen, job: _Job, *, as_json: bool, interrupted: bool = Fa
     received = screen.received
     if as_json:
         result: dict[str, Any] = {
-            "partner": job.partner, "sent": screen.sent, "received": received, "tls": told(job.tls),
+            "partner": job.partner, "sent": screen.sent, "received": received, "tls": told(job.tls, screen.protocol),
         }  # fmt: skip
         if job.dropped:
             result["dropped"] = job.dropped
@@ -204,7 +204,7 @@ def _summary(screen: Screen, job: _Job, *, as_json: bool, interrupted: bool = Fa
     lost = f", {job.dropped} messages dropped" if job.dropped else ""
     begun = "interrupted: " if interrupted else ""
     if job.partner:
-        screen.line(f"{begun}{screen.sent} bytes sent to {job.partner}{back}{lost} ({told(job.tls)})")
+        screen.line(f"{begun}{screen.sent} bytes sent to {job.partner}{back}{lost} ({told(job.tls, screen.protocol)})")
     elif interrupted:
         note("interrupted before anything was sent")
 

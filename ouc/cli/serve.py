@@ -104,12 +104,14 @@ def serve(
     if greeting and end.udp:
         raise ParameterError("--file and --udp exclude each other", remedy="A datagram has no beginning to greet at")
     with kept(output, "wb") as opened:
-        screen = Screen(say=say, as_json=as_json, as_hex=as_hex, layout=shape, output=opened)
+        screen = Screen(
+            say=say, protocol=end.protocol, as_json=as_json, as_hex=as_hex, layout=shape, output=opened
+        )  # fmt: skip
         server = _Server(end, screen, greeting, echo=echo, count=count)
         try:
             in_time = run(lambda: screen.attend(server.run, timeout), screen.interrupt)
         except KeyboardInterrupt:
-            screen.line(f"interrupted: {server.served} partners served, {screen.received} bytes received")
+            screen.line(f"interrupted: {screen.received} bytes received, partners served: {server.served}")
             raise typer.Exit(130) from None
     if not in_time and count is not None:
         what = "datagrams" if end.udp else "partners"
@@ -130,6 +132,7 @@ class _Server:
     count: int | None = attrs.field(kw_only=True)
     served: int = 0
     _present: int = 0
+    _where: str = ""
 
     async def run(self) -> None:
         """Serve until it is cancelled, or `count` is reached."""
@@ -139,8 +142,12 @@ class _Server:
             else:
                 await station.serve(description, self._attend)
 
+    def _look(self) -> None:
+        self.screen.state = f"partners: {self._present}" if self._present else f"listening {self._where}"
+
     def _listening(self, where: str) -> None:
-        self.screen.state = f"listening {where}"
+        self._where = where
+        self._look()
         self.screen.line(f"listening {where}")
 
     async def _datagrams(self, station: Station, description: Description) -> None:
@@ -158,6 +165,7 @@ class _Server:
         """Take what comes until the partner closes."""
         self._present += 1
         self.screen.connected(connection.partner, connection.tls)
+        self._look()
         try:
             async with farewell(connection):
                 await self._converse(connection)
@@ -165,7 +173,7 @@ class _Server:
             self.screen.fail("lost", connection.partner, error.failure)
         finally:
             self._present -= 1
-            self.screen.state = f"{self._present} partners"
+            self._look()
         self._count()
 
     async def _converse(self, connection: Connection) -> None:

@@ -9,16 +9,14 @@ from typing import Any
 import pytest
 
 from emulator.published import CLIENT, SERVER, example_file
-from ouc.certs import Project
 from ouc.errors import CertificateError, OUCError, ParameterError
 from ouc.source import DataBlock
 
 from ..plant import PAYLOAD, free_port
-from .wire import LONG, Receiving, Sending, Serving, files, planned, run
+from .wire import LONG, PASSWORD, Receiving, Sending, Serving, files, planned, plant_file, run
 
 LIMIT = ("--timeout", LONG)
 SEND = example_file("Send_Data.db")
-PASSWORD = "a good password 1"
 
 TWO = """DATA_BLOCK "Two"
 { S7_Optimized_Access := 'TRUE' }
@@ -52,21 +50,8 @@ def two(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def plant(tmp_path: Path, monkeypatch: Any) -> Path:
-    """The certificates of the example under their published IDs: CA 3, PLC-1's 9 and PLC-2's 11."""
-    path = tmp_path / "plant.ouc"
-    project = Project.create("Plant", path=path, password=PASSWORD)
-    wanted = {9: ("PLC-1", "192.168.0.1"), 11: ("PLC-2", "192.168.0.2")}
-    for name, place in wanted.values():
-        project.add_device(name, addresses=[place])
-    made: dict[int, Any] = {}
-    while len(made) < 2:
-        # IDs are given out in order; what lies between is of no use here.
-        name = "PLC-1" if 9 not in made else "PLC-2"
-        entry = project.new(usage="tls", issuer=3, device=name, key="ec-p256")
-        if entry.id in wanted:
-            made[entry.id] = entry
     monkeypatch.setenv("OUC_PROJECT_PASSWORD", PASSWORD)
-    return path
+    return plant_file(tmp_path)
 
 
 def test_a_source_says_everything_about_a_connection(plant: Path, monkeypatch: Any, tmp_path: Path) -> None:
