@@ -141,7 +141,7 @@ class End:
 
         Args:
             on_event: Called with every `Happening`.
-            listening: Called with HOST:PORT as soon as a partner may come.
+            listening: Called with HOST:PORT when a partner may come; a UDP port is open only under `Station.datagrams`.
             until: Cancelled, it ends the body. The station outlives the body, so that partners are told of the end.
 
         Raises:
@@ -168,7 +168,7 @@ class End:
             else:
                 station.check(description)
             async with station:
-                if not self.active:
+                if isinstance(opener, _Doorkeeper):
                     listening(f"{self.shown}:{port}")
                 with until:
                     yield station, description
@@ -342,7 +342,8 @@ def _described(options: Options, source: str) -> End:
     _warn(options.trust, None if end.secure else source)
     if options.target is None:
         opens = attrs.evolve(opens, iso_port=ISO_PORT)
-        partner = (str(end.remote_address or end.remote_name), end.remote_port) if end.remote_port else None
+        known = end.remote_port and (end.remote_name or end.remote_address not in (None, _ANYBODY))
+        partner = (str(end.remote_name or end.remote_address), end.remote_port) if known else None
         return _end(description, opens, None, None, partner=partner)
     target = place(options.target, free=not active and options.role == "passive")
     if end.protocol == "ISO-on-TCP":

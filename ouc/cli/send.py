@@ -271,10 +271,9 @@ class _Job:
                 await self._once(station, description, limit or _LIMIT)
 
     def _listening(self, where: str) -> None:
+        # A passive end that speaks first: its partner has to know where.
         self.screen.state = f"listening {where}"
-        if not self.end.udp:
-            # A passive end that speaks first: its partner has to know where.
-            note(f"listening {where}")
+        note(f"listening {where}")
 
     def _happened(self, happening: Happening) -> None:
         """A connection that is kept up tells what happens to it; otherwise failures are raised."""

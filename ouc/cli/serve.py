@@ -152,6 +152,7 @@ class _Server:
 
     async def _datagrams(self, station: Station, description: Description) -> None:
         async with station.datagrams(description) as port:
+            self._listening(f"{self.end.shown}:{port.local_port}")
             async for data, (host, number) in port:
                 self.screen.message(f"{host}:{number}", data)
                 if self.echo:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from emulator.published import CLIENT, SERVER, example_file
+from ouc.cli._descriptions import descriptions
 from ouc.errors import CertificateError, OUCError, ParameterError
+from ouc.params import view
 from ouc.source import DataBlock
 
 from ..plant import PAYLOAD, free_port
@@ -36,7 +38,7 @@ BEGIN
    Other.ConnectionType := 19;
    Other.ActiveEstablished := FALSE;
    Other.RemotePort := 0;
-   Other.LocalPort := 2001;
+   Other.LocalPort := {port};
 END_DATA_BLOCK
 """
 
@@ -44,7 +46,7 @@ END_DATA_BLOCK
 @pytest.fixture
 def two(tmp_path: Path) -> Path:
     path = tmp_path / "Two.db"
-    path.write_text(TWO, "utf-8")
+    path.write_text(TWO.replace("{port}", str(free_port())), "utf-8")
     return path
 
 
@@ -84,7 +86,7 @@ def test_another_place_may_stand_for_the_one_in_the_source(tmp_path: Path, monke
     trusted = files(planned("none", "server"), tmp_path)
     passive = ("127.0.0.1:0", "--connect", example_file(SERVER), *trusted.mutual)
     # The source admits PLC-2 only, whose address this computer does not have.
-    with Serving(monkeypatch, *passive, "--timeout", 0.5) as server:
+    with Serving(monkeypatch, *passive, *LIMIT, ends_at="refused") as server:
         run("send", server.where, "--connect", example_file(CLIENT), *trusted.mutual, "--hex", "01")
         assert "16#80C9" in server.until("refused")
 
@@ -127,7 +129,8 @@ def test_UDP_of_a_source_goes_to_the_TARGET(two: Path, monkeypatch: Any) -> None
         ran = run("send", receiver.where, "--connect", f"{two}#Other", "--hex", "0102")
     assert (ran.exit_code, ran.error) == (0, None)
     assert "nothing is encrypted" in ran.stderr
-    assert any("127.0.0.1:2001" in line for line in receiver.rest())
+    port = view(descriptions(f"{two}#Other")[0].value).local_port
+    assert any(f"127.0.0.1:{port}:" in line for line in receiver.rest())
 
 
 def test_a_passive_source_sends_to_the_partner_that_comes(two: Path, monkeypatch: Any, capfd: Any) -> None:
@@ -230,8 +233,8 @@ def test_a_certificate_is_asked_for_where_the_source_says_so(tmp_path: Path, mon
         "TLSServerCertRef = 9\nTLSClientCertRef = 3\n\n[server.ConnPara]\nActiveEstablished = false\nRemotePort = 0\n",
         "utf-8",
     )
-    options = ("--connect", source, *trusted.mutual, "--timeout", 0.5)
-    with Serving(monkeypatch, "127.0.0.1:0", *options) as server:
+    options = ("--connect", source, *trusted.mutual, *LIMIT)
+    with Serving(monkeypatch, "127.0.0.1:0", *options, ends_at="refused") as server:
         ran = run("send", server.where, "--trust", "any-insecure", "--hex", "01")
         assert "16#80E2" in server.until("refused")
     assert isinstance(ran.error, CertificateError)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import signal
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -53,15 +55,8 @@ def test_an_end_that_waits_ends_with_a_summary(module: Any, name: str, more: Any
 def test_a_partner_is_told_politely(module: Any, name: str, word: str, monkeypatch: Any) -> None:
     port = free_port()
     lines: list[str] = []
-    sender = Sending(monkeypatch, f"127.0.0.1:{port}", "--plain", "--hex", "0102", "--repeat", LONG, "--timeout", LONG)
-
-    def until_lost(line: str) -> None:
-        sender.lines.put(line)
-        if line.startswith("lost"):
-            # The sender has told what this test wants to know; that nobody reads on ends it.
-            raise BrokenPipeError
-
-    monkeypatch.setattr(send, "say", until_lost)
+    options = ("--plain", "--hex", "0102", "--repeat", LONG, "--timeout", LONG)
+    sender = Sending(monkeypatch, f"127.0.0.1:{port}", *options, ends_at="lost")
     press_at(module, word, monkeypatch, lines)
     said = module.say
 
@@ -107,6 +102,30 @@ def test_a_sender_that_waits_for_its_echo_ends_with_a_summary(monkeypatch: Any) 
     assert ran.stdout.startswith("interrupted: 2 bytes sent to")
 
 
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system sends no signal to a thread")
+def test_a_sender_can_be_interrupted_in_the_middle_of_a_handshake() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+
+        def meet() -> None:
+            partner, _ = silent.accept()
+            with partner:
+                partner.recv(1)
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                # Until the other side has gone, in order or not.
+                with contextlib.suppress(ConnectionResetError):
+                    while partner.recv(4096):
+                        pass
+
+        thread = threading.Thread(target=meet)
+        thread.start()
+        where = f"127.0.0.1:{silent.getsockname()[1]}"
+        ran = run("send", where, "--trust", "any-insecure", "--hex", "01", "--timeout", LONG)
+        thread.join(LONG)
+    assert not thread.is_alive()
+    assert ran.exit_code == 130
+    assert "interrupted before anything was sent" in ran.stderr
+
+
 def test_an_interrupted_sender_that_never_had_a_partner_says_so(monkeypatch: Any) -> None:
     lines: list[str] = []
     press_at(send, "refused", monkeypatch, lines)
@@ -115,24 +134,14 @@ def test_an_interrupted_sender_that_never_had_a_partner_says_so(monkeypatch: Any
     assert "interrupted before anything was sent" in ran.stderr
 
 
-@pytest.mark.parametrize(("module", "name"), [(serve, "serve"), (receive, "receive")])
+@pytest.mark.parametrize("kind", [Serving, Receiving])
 @pytest.mark.parametrize("word", ["listening", "connected", "received"])
-def test_nobody_who_reads_the_lines_ends_the_command(module: Any, name: str, word: str, monkeypatch: Any) -> None:
-    runner = {"serve": Serving, "receive": Receiving}[name](monkeypatch, LOCAL, *PLAIN)
-    put = runner.lines.put
-
-    def say(line: str) -> None:
-        put(line)
-        if word in line:
-            raise BrokenPipeError(errno.EPIPE, "Broken pipe")
-
-    monkeypatch.setattr(module, "say", say)
-    with runner:
+def test_nobody_who_reads_the_lines_ends_the_command(kind: type[Serving], word: str, monkeypatch: Any) -> None:
+    with kind(monkeypatch, LOCAL, *PLAIN, ends_at=word) as runner:
         run("send", runner.where, "--plain", "--hex", "01")
     assert runner.ran is not None
-    # What the command line makes of a closed pipe: no word, exit status 1.
-    assert isinstance(runner.ran.error, SystemExit)
-    assert runner.ran.error.code == 1
+    # `main` makes exit status 1 of it, and no word.
+    assert isinstance(runner.ran.error, BrokenPipeError)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")

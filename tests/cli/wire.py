@@ -126,13 +126,20 @@ class Serving:
     module: Any = serve
     name = "serve"
 
-    def __init__(self, monkeypatch: Any, *arguments: object) -> None:
+    def __init__(self, monkeypatch: Any, *arguments: object, ends_at: str | None = None) -> None:
         self.lines: Queue[str] = Queue()
         self.seen: list[str] = []
         self.ran: Ran | None = None
         self._arguments = arguments
-        monkeypatch.setattr(self.module, "say", self.lines.put)
+        self._ends_at = ends_at
+        monkeypatch.setattr(self.module, "say", self._say)
         self._thread = threading.Thread(target=self._run)
+
+    def _say(self, line: str) -> None:
+        self.lines.put(line)
+        if self._ends_at is not None and line.startswith(self._ends_at):
+            # That nobody reads on ends a command at a moment of our choice.
+            raise BrokenPipeError
 
     def _run(self) -> None:
         app = typer.Typer()
