@@ -121,6 +121,8 @@ class TLSEngine:
         if isinstance(context.sessions, ClientSessions) and partner is not None:
             self._offer(context.sessions)
         self._fed = self._records = 0
+        # What came beyond the limit of a handshake: data, if the handshake is over without it.
+        self._beyond = b""
         self._ended = False
         self._closing = False
         self._failure: OUCError | None = None
@@ -151,13 +153,19 @@ class TLSEngine:
 
         Raises:
             CertificateError: A certificate is the reason, ours or the partner's; `status` says which kind.
-            RemoteProtocolError: The partner's bytes are not acceptable, or no common settings exist.
+            RemoteProtocolError: The partner's bytes are not acceptable or more than the policy allows (16#80E0), or no
+                common settings exist.
             ConnectionLost: The transport ended first (16#80C5).
         """
         self._check_usable()
         try:
             self._ssl.do_handshake()
         except SSL.WantReadError:
+            if self._beyond:
+                limit = self._policy.max_handshake
+                raise self._fail(
+                    RemoteProtocolError(f"a handshake of more than {limit} bytes is refused", status=0x80E0)
+                ) from None
             if self._ended:
                 raise self._fail(_ended_early()) from None
             return Need.READ
@@ -172,6 +180,9 @@ class TLSEngine:
         if self._resumed:
             self._verify_resumed()
         self.established = self._session.observed.established = True
+        if self._beyond:
+            self._ssl.bio_write(self._beyond)
+            self._beyond = b""
         if not self._verdict_is_open():
             self._session.observed.confirmed = True
         return None
@@ -262,22 +273,19 @@ class TLSEngine:
     # -- what belongs to the memory footing ------------------------------------------------------------------------
 
     def feed(self, records: bytes) -> None:
-        """Take what the transport delivered; `b""` means that it has ended.
-
-        Raises:
-            RemoteProtocolError: More handshake bytes than the policy allows (16#80E0).
-        """
+        """Take what the transport delivered; `b""` means that it has ended."""
         if not records:
             self._ended = True
             return
         if not self.established:
             self._fed += len(records)
-            if self._fed > self._policy.max_handshake:
-                raise self._fail(
-                    RemoteProtocolError(
-                        f"a handshake of more than {self._policy.max_handshake} bytes is refused", status=0x80E0
-                    )
-                )
+            if (beyond := self._fed - self._policy.max_handshake) > 0:
+                # Data may follow the handshake in the same piece; `handshake` tells whether it could do without.
+                within = max(0, len(records) - beyond)
+                self._beyond += records[within:]
+                records = records[:within]
+                if not records:
+                    return
         if self._hello is None:
             self._ssl.bio_write(records)
         else:

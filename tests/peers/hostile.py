@@ -31,7 +31,6 @@ CHANGE, ALERT, HANDSHAKE, DATA, HEARTBEAT = 20, 21, 22, 23, 24
 
 # What we refuse although OpenSSL alone does not, or earlier than it does, with the reason.
 STRICTER: Final = {
-    "a record of 65,535 bytes": "max_handshake: such a piece is refused before OpenSSL looks at it, without an alert",
     "a hundred key updates": "max_key_updates: a partner may not keep this side busy with keys",
     "a hundred key updates that ask for ours": "max_key_updates",
     "a hundred key updates among single bytes": "max_key_updates: a byte now and then does not make up for them",

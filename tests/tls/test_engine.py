@@ -254,6 +254,20 @@ def test_a_handshake_larger_than_the_limit_is_refused() -> None:
         server.receive_data(b"\x16\x03\x01\x40\x00" + bytes(1000))
 
 
+def test_data_that_follow_the_handshake_in_one_piece_do_not_count_as_handshake() -> None:
+    joined = pair(server_policy=attrs.evolve(DEFAULT, max_handshake=4_000))
+    client, server = joined.client, joined.server
+    client.handshake()
+    server.receive_data(client.take())
+    client.receive_data(server.take())
+    assert client.established
+    client.write(b"x" * 20_000)
+    flight = client.take()
+    assert len(flight) > 20_000
+    got = b"".join(event.data for event in server.receive_data(flight) if isinstance(event, DataReceived))
+    assert got == b"x" * 20_000
+
+
 def test_plain_bytes_are_told_as_such() -> None:
     server = pair().server
     with pytest.raises(RemoteProtocolError, match="HTTP"):
