@@ -113,6 +113,9 @@ class DatagramLife(Life):
         where = f"{host}:{port}"
         try:
             address, port = await self.host.opener.place_of(job.to)
+            # TCONSettings may have written it since the port was opened.
+            if address.is_multicast and self.link.settings.multicast_ttl is not None:
+                udp.set_ttl(self.link.settings.multicast_ttl)
             await udp.send(job.data, address, port)
             job.done = True
             self.link.sent += len(job.data)

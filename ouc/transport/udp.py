@@ -52,7 +52,7 @@ class UDPPort:
         try:
             self._main = self._open(address, port)
             self._main.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
-            self._main.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ttl)
+            self.set_ttl(ttl)
             if address is not None:
                 self._main.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, address.packed)
             if group is not None:
@@ -80,6 +80,15 @@ class UDPPort:
         sock = self._main if address is None else self._open(group if sys.platform == "linux" else None, self.port, shared=True)
         membership = group.packed + (address or IPv4Address(0)).packed
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
+
+    def set_ttl(self, ttl: int) -> None:
+        """Let multicast datagrams pass that many routers from now on, 1 to 255."""
+        self._main.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ttl)
+
+    @property
+    def ttl(self) -> int:
+        """Routers that a multicast datagram may pass."""
+        return self._main.getsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL)
 
     @property
     def port(self) -> int:

@@ -17,6 +17,7 @@ import trio
 from ouc import Station, loopback, profiles
 from ouc.connection import Link, LinkState, SendJob
 from ouc.params import TCON_IP_RFC, TCON_IP_v4
+from ouc.station.datagrams import DatagramLife
 from ouc.wire import Delivery
 
 from ..plant import PLC_1, free_port
@@ -204,6 +205,19 @@ async def test_a_group_and_the_broadcast_address_reach_every_station(members: di
         await until(lambda: len(first.inbox) and len(second.inbox))
         assert take(one, first) == take(two, second) == b"to all"
         assert first.inbox.sender == (IPv4Address("192.168.0.2"), port)
+
+
+@no_own_addresses
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no multicast on loopback")
+async def test_the_time_to_live_of_multicast_can_be_set_while_the_port_is_open() -> None:
+    async with udp_pair(RemoteAddress="239.1.2.4") as (_, two, __, second, port):
+        life = two._lives[second]
+        assert isinstance(life, DatagramLife)
+        assert life._udp is not None
+        assert life._udp.ttl == 1
+        second.settings.multicast_ttl = 7
+        assert (await sent(two, second, b"far", (IPv4Address("239.1.2.4"), port))).done
+        assert life._udp.ttl == 7
 
 
 @no_own_addresses
