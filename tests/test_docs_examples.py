@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .plant import ALONE, plant
+from .plant import ALONE
 
 EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
 
@@ -101,10 +101,12 @@ PROGRAMS = ["send_to_a_plc", "receive_from_a_plc", "without_async", "under_async
 
 @pytest.mark.skipif(os.name == "nt", reason="the server is ended by a signal")
 def test_the_five_programs_of_the_how_to_talk_to_each_other(tmp_path: Path) -> None:
-    project = plant()
-    (tmp_path / "ca.pem").write_bytes(project.export(3, "pem").data)
-    for number, name in ((9, "plc-1.p12"), (11, "plc-2.p12")):
-        (tmp_path / name).write_bytes(project.export(number, "p12", password="example").data)
+    command = [sys.executable, str(EXAMPLES / "plc_1.py")]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as plc_1:
+        # It leaves the files that the page names.
+        assert plc_1.stdout is not None
+        assert plc_1.stdout.readline() == "PLC-1 waits on 127.0.0.1:2000\n"
+        plc_1.send_signal(signal.SIGINT)
     server = tmp_path / "be_the_server.py"
     text = (EXAMPLES / server.name).read_text(encoding="utf-8").replace("127.0.0.1", str(loopback_address()))
     server.write_text(text, encoding="utf-8")
@@ -117,6 +119,8 @@ def test_the_five_programs_of_the_how_to_talk_to_each_other(tmp_path: Path) -> N
             for name in PROGRAMS:
                 assert run(f"{name}.py", tmp_path) == "b'thank you'\n"
                 assert "bytes from" in running.stdout.readline()
+            running.send_signal(signal.SIGINT)
+            assert "the server is off" in running.stdout.read()
         finally:
             running.terminate()
 

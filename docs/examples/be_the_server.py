@@ -1,3 +1,5 @@
+import logging
+
 import trio
 
 import ouc
@@ -9,5 +11,9 @@ async def handler(connection: ouc.Connection) -> None:
         await connection.send(b"thank you")
 
 
+logging.basicConfig(level=logging.INFO)
 files = {"ca": "ca.pem", "cert": "plc-1.p12", "password": "example"}
-trio.run(lambda: ouc.serve(2000, handler, host="127.0.0.1", **files, at_once=10))
+try:
+    trio.run(lambda: ouc.serve(2000, handler, host="127.0.0.1", **files, at_once=10))
+except* KeyboardInterrupt:
+    print("the server is off")

@@ -1,4 +1,4 @@
-"""PLC-1 of the published example on this computer, until Ctrl-C; writes ca.pem, plc-2.p12 and Send_Data.db beside you."""
+"""PLC-1 of the published example on this computer, until Ctrl-C; writes ca.pem, two archives and Send_Data.db beside you."""
 
 import sys
 from datetime import UTC, datetime
@@ -20,7 +20,8 @@ received, program = receive_area(), Receiver(server)
 
 def write_files() -> None:
     Path("ca.pem").write_bytes(project.export(3, "pem").data)
-    Path("plc-2.p12").write_bytes(project.export(11, "p12", password="example").data)
+    for number, name in ((9, "plc-1.p12"), (11, "plc-2.p12")):
+        Path(name).write_bytes(project.export(number, "p12", password="example").data)
     Path("Send_Data.db").write_bytes(example_file("Send_Data.db").read_bytes())
 
 

@@ -269,7 +269,13 @@ class Held:
         return self._current
 
     def _down(self) -> ConnectionLost:
-        failure = self.link.failure or Failure("the connection is not established yet", Status(0x80A1))
+        end = self.link.endpoint
+        failure = self.link.failure or Failure(
+            "the connection is not established yet",
+            Status(0x80A1),
+            f"{end.remote_name or end.remote_address}:{end.remote_port}" if end.active else f"local port {end.local_port}",
+            "Wait with wait_up(), for UP in changes(), or with when_down='wait'",
+        )
         return ConnectionLost(failure.what, status=failure.status, where=failure.where, remedy=failure.remedy)
 
     async def wait_up(self) -> HeldConnection:

@@ -5,11 +5,12 @@ The files are held in a device in memory; the same references, checks and verdic
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from ipaddress import AddressValueError, IPv4Address
-from typing import Any, NoReturn, Unpack
+from typing import Any, NoReturn, Unpack, get_type_hints
 
 import attrs
 import trio
@@ -20,7 +21,7 @@ from ..params import TCON_IP_V4_SEC, TCON_QDN, TCON_QDN_SEC, TCON_IP_v4
 from .connection import Connection
 from .held import Held
 from .options import Credentials, Dialling, Holding, Serving
-from .station import Handler, Station
+from .station import Handler, Station, require_trio
 
 __all__ = ["connect", "hold", "serve", "serving"]
 
@@ -35,7 +36,23 @@ class _Held:
     plain: bool
 
 
-async def _resolve(given: Credentials, *, server: bool = False) -> _Held:
+def _check(given: Mapping[str, Any], kind: type) -> None:
+    """Refuse an option that does not exist: a setting for security must not be lost to a slip of the keyboard.
+
+    Raises:
+        ParameterError: With the name that was probably meant.
+    """
+    known = list(get_type_hints(kind))
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            remedy = f"Did you mean {close[0]}?" if close else f"There are: {', '.join(known)}"
+            raise ParameterError(f"there is no option {name!r}", where=name, remedy=remedy)
+
+
+async def _resolve(given: Credentials, kind: type, *, server: bool = False) -> _Held:
+    require_trio()
+    _check(given, kind)
     ca, cert, project, plain = given.get("ca"), given.get("cert"), given.get("project"), given.get("plain", False)
     named = [name for name in ("ca", "project") if given.get(name) is not None]
     if len(named) > 1 or (plain and (named or cert is not None or given.get("key") is not None)):
@@ -55,9 +72,7 @@ async def _resolve(given: Credentials, *, server: bool = False) -> _Held:
         # Stretching the password takes its time; others go on meanwhile.
         held = await trio.to_thread.run_sync(_from_project, project, given.get("device"), given.get("password"))
     elif not plain:
-        source = ca if ca is not None else cert
-        assert source is not None  # noqa: S101 - one of them was asked for above
-        held = Device.from_files(ca=source, cert=cert, key=given.get("key"), password=given.get("password"))
+        held = Device.from_files(ca=() if ca is None else ca, cert=cert, key=given.get("key"), password=given.get("password"))
         own = next(iter(held.own_ids), 0)
     return _Held(
         device=held, own=own, trust=trust or 0, verifies=ca is not None or trust is not None, plain=plain
@@ -97,7 +112,7 @@ async def connect(host: str, port: int, **options: Unpack[Dialling]) -> AsyncIte
         CertificateError: The trust does not work out, on this side or the other.
         ConnectionLost: The partner is not there, or has gone.
     """
-    found = await _resolve(options)
+    found = await _resolve(options, Dialling)
     async with Station(found.device) as station, station.connect(_dialled(host, port, found, options)) as connection:
         yield connection
 
@@ -115,7 +130,7 @@ async def hold(host: str, port: int, **options: Unpack[Holding]) -> AsyncIterato
         ParameterError: A file or an argument is not what it should be.
         CertificateError: A reference names what the device does not have.
     """
-    found = await _resolve(options)
+    found = await _resolve(options, Holding)
     async with (
         Station(found.device) as station,
         station.hold(
@@ -133,7 +148,7 @@ async def serving(port: int, handler: Handler, **options: Unpack[Serving]) -> As
     Raises:
         OUCError: As `serve`.
     """
-    found = await _resolve(options, server=True)
+    found = await _resolve(options, Serving, server=True)
     require = options.get("require_client_certificate")
     description = TCON_IP_V4_SEC(
         ConnPara=TCON_IP_v4(

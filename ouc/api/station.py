@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,7 +13,7 @@ import trio
 
 from .. import station
 from ..connection import Link, LinkEvent
-from ..errors import Failure, OUCError, ParameterError
+from ..errors import Failure, LocalProtocolError, OUCError, ParameterError
 from ..params import Endpoint
 from ..transport import Background, Listener, Reception, TCPStream, Wire
 from ..wire import Inbox
@@ -21,7 +22,7 @@ from .connection import Connection
 from .datagrams import Datagrams
 from .held import Held, LifeSign, WhenDown
 
-__all__ = ["Handler", "Station"]
+__all__ = ["Handler", "Station", "require_trio"]
 
 _log = logging.getLogger("ouc.api")
 
@@ -29,6 +30,19 @@ _log = logging.getLogger("ouc.api")
 _FEWEST_JUDGED, _MOST_JUDGED = 8, 256
 #: What becomes of one partner of a server.
 Handler = Callable[[Connection], Awaitable[None]]
+
+
+def require_trio() -> None:
+    """Say in one line what trio's insides would say in twenty.
+
+    Raises:
+        LocalProtocolError: Not called from a trio program.
+    """
+    if not trio.lowlevel.in_trio_run():
+        raise LocalProtocolError(
+            "this face of ouc runs under trio",
+            remedy="Start it with trio.run; ouc.aio is for asyncio, ouc.sync for programs without async",
+        )
 
 
 class Station(station.Station):
@@ -39,6 +53,7 @@ class Station(station.Station):
     """
 
     async def __aenter__(self) -> Station:
+        require_trio()
         await super().__aenter__()
         return self
 
@@ -145,6 +160,12 @@ class Station(station.Station):
         Raises:
             OUCError: The description is wrong, a certificate is missing, or the port cannot be opened.
         """
+        if not (inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)):
+            name = getattr(handler, "__name__", repr(handler))
+            raise ParameterError(
+                f"{name} is no async function", where="handler",
+                remedy="Write 'async def'; ouc.sync.serve takes plain functions",
+            )  # fmt: skip
         self.check(description)
         link = self.port.establish(description, direct=True)
         partners = 0

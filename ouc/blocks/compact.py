@@ -14,7 +14,7 @@ from ..errors import Failure, OUCError, ParameterError
 from ..status import Status
 from ..wire import AreaTooSmallError
 from .compact_tables import FAILED_ON, Effect, Event, Rules, State, Version, rules
-from .edge import SupportsPort
+from .edge import SupportsPort, port_of
 from .partner import Sender, check_sender_kind, sender, target
 from .receive import CLOSED_HERE, LegacyAdHoc, Pins, reception
 
@@ -69,7 +69,7 @@ class _Compact(ABC):
     """What both compact blocks share."""
 
     def __init__(self, station: SupportsPort, table: Rules, same_id: SameID) -> None:
-        self._port = station.port
+        self._port = port_of(station)
         self._rules = table
         self._tells_same_id = same_id == "80AA"
         self.state = State.IDLE
@@ -238,7 +238,7 @@ class TSEND_C(_Compact):
         same_id: SameID = "80AA",
         version: Version = "3.0",
     ) -> None:
-        profile = station.port.profile
+        profile = port_of(station).profile
         repeat = profile.repeat_connect if repeat_connect is None else repeat_connect
         super().__init__(station, rules("send", version=version, repeat=repeat), same_id)
         self._remember = profile.remember_req if remember_request is None else remember_request
@@ -318,7 +318,7 @@ class TRCV_C(_Compact):
         version: Version = "3.0",
         legacy_adhoc: LegacyAdHoc = None,
     ) -> None:
-        profile = station.port.profile
+        profile = port_of(station).profile
         repeat = profile.repeat_connect if repeat_connect is None else repeat_connect
         super().__init__(station, rules("receive", version=version, repeat=repeat), same_id)
         self._legacy = legacy_adhoc

@@ -22,6 +22,7 @@ __all__ = [
     "Progress",
     "SupportsPort",
     "link_of",
+    "port_of",
     "require_id",
     "transfer_link",
 ]
@@ -33,6 +34,22 @@ class SupportsPort(Protocol):
     @property
     def port(self) -> Port:
         """The mailbox."""
+
+
+def port_of(station: SupportsPort) -> Port:
+    """The mailbox of what stands at a block's `station`.
+
+    Raises:
+        ParameterError: It is no station that blocks can work with.
+    """
+    port = getattr(station, "port", None)
+    if not isinstance(port, Port):
+        raise ParameterError(
+            f"a block needs a station, not a {type(station).__module__}.{type(station).__name__}",
+            where="station",
+            remedy="Use an ouc.Station inside trio.run; the stations of ouc.sync and ouc.aio have no blocks",
+        )
+    return port
 
 
 class JobOutputs(NamedTuple):
@@ -86,7 +103,7 @@ class EdgeBlock:
     SAME: Callable[[Any, Any], bool] = staticmethod(same_area)
 
     def __init__(self, station: SupportsPort) -> None:
-        self._port = station.port
+        self._port = port_of(station)
         self._job: Job | None = None
         self._previous = False
         self._kept: Any = None

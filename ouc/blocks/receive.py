@@ -11,7 +11,7 @@ from ..connection.area import Area, area, job_length, same_area
 from ..errors import Failure, OUCError, ParameterError
 from ..status import Status
 from ..wire import AreaTooSmallError, Delivery
-from .edge import STREAMS, SupportsPort, require_id, transfer_link
+from .edge import STREAMS, SupportsPort, port_of, require_id, transfer_link
 
 __all__ = ["CLOSED_HERE", "TRCV", "LegacyAdHoc", "Pins", "Receiver", "Reception", "TRCVOutputs", "reception"]
 
@@ -142,7 +142,7 @@ class Receiver:
     PROTOCOLS = STREAMS
 
     def __init__(self, station: SupportsPort) -> None:
-        self._port = station.port
+        self._port = port_of(station)
         self._running: _Running | None = None
         self._legacy: LegacyAdHoc = None
         self._sender: Any = None

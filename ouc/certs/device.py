@@ -122,7 +122,8 @@ class Device:
         IDs are given in order: the trusted ones from 1 up, then what `cert` brought. Reference 0 stands for all of `ca`.
 
         Args:
-            ca: What partners are verified with: CAs with their intermediates, or self-signed certificates.
+            ca: What partners are verified with: CAs with their intermediates, or self-signed certificates. None at all is
+                enough for a server that asks for no client certificate.
             cert: Own certificate, with its chain if there is one; PEM (with the key in it or not), DER or PKCS#12.
             key: Its private key, where `cert` does not hold it.
             password: Of the key or the archive.
@@ -133,9 +134,10 @@ class Device:
             CertificateError: A certificate is damaged.
         """
         trusted = Material()
-        for source in [ca] if isinstance(ca, str | bytes | os.PathLike) else ca:
+        sources = [ca] if isinstance(ca, str | bytes | os.PathLike) else list(ca)
+        for source in sources:
             trusted.add(read(source), str(source) if not isinstance(source, bytes) else "ca")
-        if not trusted.certificates:
+        if not trusted.certificates and (sources or cert is None):
             raise ParameterError("no certificate to verify a partner with", status=0x80E4, where="ca")
         own = _own_material(cert, key, password)
         store = _loose_store(name, trusted, own)

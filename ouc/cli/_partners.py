@@ -164,7 +164,7 @@ def certificates(
     if not ca and cert is None and key is None:
         return Certificates()
     # A device without anything to believe in is of use to a server that asks for nothing: its own chain stands there.
-    source = [str(one) for one in ca] if ca else [str(cert)]
+    source = [str(one) for one in ca or ()]
     password = password_from(password_file, what="password of the key")
     loose = Device.from_files(
         ca=source, cert=None if cert is None else str(cert), key=None if key is None else str(key), password=password

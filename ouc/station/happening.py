@@ -41,6 +41,9 @@ class Happening:
     partner_id: int | None = None
     orderly: bool = False
 
+    def __str__(self) -> str:
+        return f"connection {self.connection_id} {self.event.name}: {self.failure or self.partner}"
+
 
 @attrs.define
 class _Told:

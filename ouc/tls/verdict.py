@@ -36,7 +36,7 @@ _TEMPLATE = "Create the certificate with the usage 'TLS client/server'"
 _RENEW = "Renew the certificate in the certificate manager (it keeps its ID) and download"
 _NAME = (
     "Put the partner's address (or name) into the certificate's subjectAltName and renew it, or clear bit 0 of "
-    "ExtTLSCapabilities"
+    "ExtTLSCapabilities (check_address=False in Python, --no-check-address at the command line)"
 )
 
 # Where several numbers mean the same to the user they share a row.
@@ -109,6 +109,11 @@ _ABOUT_OUR_CERTIFICATE: Final = frozenset({42, 43, 44, 45, 46, 48, 49, 116})
 _OWN_CERTIFICATE = (
     "Check at the partner that the CA of our certificate is on the device with its whole chain and that its trust "
     "reference names it; check its clock and our certificate's dates"
+)
+
+_MISSING = (
+    "Give this side a certificate of its own, with its key: TLSClientCertRef in the connection description (cert= and own= "
+    "in Python, --cert or --own at the command line)"
 )
 
 # Parts of OpenSSL's error texts (lower case), first match wins.
@@ -186,8 +191,8 @@ def _refused_by_partner(observed: Observed, alert: int) -> OUCError:
     if observed.established and observed.confirmed:
         return RemoteProtocolError(f"the partner ended the connection: {meaning} (alert {name})", status=0x80C5)
     about_us = alert in _ABOUT_OUR_CERTIFICATE
-    subject = "our certificate" if about_us else "the handshake"
-    remedy = _OWN_CERTIFICATE if about_us else _CONFIGURE
+    subject = "us" if alert == 116 else "our certificate" if about_us else "the handshake"
+    remedy = _MISSING if alert == 116 else _OWN_CERTIFICATE if about_us else _CONFIGURE
     kind = CertificateError if about_us else RemoteProtocolError
     return kind(f"the partner refused {subject}: {meaning} (alert {name})", status=Status(0x80E1), remedy=remedy)
 

@@ -12,6 +12,7 @@ import trio
 import trio.testing
 
 import ouc
+import ouc.api
 from ouc.api import Connection
 from ouc.errors import ConnectionLost, LocalProtocolError, OUCError, ParameterError
 from ouc.params import TCON_IP_RFC, TCON_IP_v4, TDiag_Status
@@ -129,6 +130,52 @@ async def test_a_mistake_in_the_handler_ends_the_serving() -> None:
                         await connection.receive(1)
                 except OUCError:
                     await trio.sleep_forever()
+
+
+async def test_a_plain_function_cannot_be_a_handler() -> None:
+    def plain(connection: Connection) -> None:
+        raise AssertionError("called")
+
+    async with station("PLC-1") as one:
+        with pytest.raises(ParameterError, match="plain is no async function"):
+            await one.serve(for_anybody(free_port()), plain)  # type: ignore[arg-type]
+
+
+async def test_an_option_that_does_not_exist_is_refused_with_the_one_that_was_meant() -> None:
+    wrong: dict[str, Any] = {"chek_address": False, "plain": True}
+    with pytest.raises(ParameterError, match="there is no option 'chek_address'") as caught:
+        async with ouc.connect("127.0.0.1", free_port(), **wrong):
+            raise AssertionError("connected")
+    assert "check_address" in caught.value.failure.remedy
+
+
+def test_outside_of_trio_the_trio_face_says_where_to_go() -> None:
+    import asyncio
+
+    async def main() -> None:
+        async with ouc.connect("127.0.0.1", 2000, plain=True):
+            raise AssertionError("connected")
+
+    with pytest.raises(LocalProtocolError, match="runs under trio"):
+        asyncio.run(main())
+
+
+async def test_an_archive_with_a_password_is_enough_for_a_server(tmp_path: Any) -> None:
+    archive = plant().export(9, "p12", password="secret").data
+    port = free_port()
+    async with ouc.api.serving(port, echo, host="127.0.0.1", cert=archive, password="secret"):
+        ca = plant().export(3, "pem").data
+        with trio.fail_after(30):
+            async with ouc.connect("127.0.0.1", port, ca=ca, check_address=False) as connection:
+                await connection.send(b"x")
+                assert await connection.receive(1) == b"x"
+
+
+def test_a_block_without_a_station_of_trio_says_what_it_needs() -> None:
+    from ouc import TSEND_C, sync
+
+    with pytest.raises(ParameterError, match="a block needs a station"):
+        TSEND_C(sync.Station())  # type: ignore[arg-type]
 
 
 async def test_an_active_description_cannot_serve() -> None:
