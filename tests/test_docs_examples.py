@@ -63,6 +63,11 @@ def test_datagrams_like_a_plc(tmp_path: Path) -> None:
     assert run("datagrams_like_a_plc.py", tmp_path) == "Hello World! from 192.168.0.2 port 2000\n"
 
 
+@pytest.mark.skipif(sys.platform == "darwin", reason="macOS configures one loopback address")
+def test_step_by_step(tmp_path: Path) -> None:
+    assert run("step_by_step.py", tmp_path) == "12 b'Hello World!'\nState 4 SentBytes 12\n16#0000\n"
+
+
 def test_the_first_connection_of_the_tutorial(tmp_path: Path) -> None:
     command = [sys.executable, str(EXAMPLES / "plc_1.py")]
     with subprocess.Popen(
