@@ -244,6 +244,8 @@ class StreamLife(Life):
             nursery.cancel_scope.cancel()
         except trio.ClosedResourceError:
             pass  # closed from this side; the job learns it below
+        except OUCError as error:
+            job.failure = error.failure  # longer than the protocol can carry: the job's own fault
         finally:
             if not job.done and job.failure is None:
                 # Ended with the connection, or because the program wanted it to.

@@ -105,6 +105,9 @@ class ISOStream(trio.abc.Stream):
             trio.ClosedResourceError: This side has closed.
             LocalProtocolError: Too long (16#8085).
         """
+        if self._machine.over:
+            # The goodbye may wait behind messages that nobody has taken yet; the partner listens no longer all the same.
+            raise _broken(ConnectionLost("the partner has ended the connection", status=0x80C5))
         # Encoded and handed over without a wait in between, so two tasks cannot mix their parts.
         self._machine.send(data)
         await self.transport.send_all(self._machine.take())

@@ -135,6 +135,11 @@ class IsoConnection:
         """Whether messages may flow."""
         return self._state is _State.OPEN
 
+    @property
+    def over(self) -> bool:
+        """Whether the partner has said goodbye, has gone, or was refused."""
+        return self._state is _State.ENDED
+
     def connect(self) -> None:
         """Begin, on the active side."""
         if not self._active or self._state is not _State.FRESH:
