@@ -46,6 +46,7 @@ GENERATED = {
     "docs/reference/certificates.md": "ouc.certs.page:page",
     "docs/reference/blocks.md": "ouc.blocks.page:page",
     "docs/reference/probe.md": "ouc.probe.page:page",
+    "docs/reference/programs.md": "ouc.api.page:page",
 }
 
 # Kinds of changelog fragments, in the order in which a release lists them.
