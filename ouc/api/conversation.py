@@ -15,11 +15,12 @@ import attrs
 from ..connection import Link
 from ..connection.area import area
 from ..errors import ConnectionLost, LocalProtocolError, ParameterError
+from ..params import Endpoint
 from ..s7 import DataBlock, Structure
 from ..tls import TLSFacts
 from ..wire import AreaTooSmallError
 
-__all__ = ["MAX_RECEIVE", "ConnectionFacts", "Conversation", "bytes_of"]
+__all__ = ["MAX_RECEIVE", "ConnectionFacts", "Conversation", "bytes_of", "streams_only"]
 
 # The most that one `receive` may ask for; TSEND moves at most 65,536 bytes, and partners join messages.
 MAX_RECEIVE = 16 * 1024 * 1024
@@ -318,3 +319,11 @@ class Records:
 def bytes_of(data: Any) -> memoryview:
     """The bytes of what a program wants to send: anything with a buffer, a `DataBlock`, a `Structure`."""
     return memoryview(data.to_bytes()) if isinstance(data, Structure) else area(data).view
+
+
+def streams_only(end: Endpoint) -> None:
+    """Refuse UDP, which has no connections (16#80B3)."""
+    if end.protocol == "UDP":
+        raise ParameterError(
+            "UDP has no connections", status=0x80B3, where="ConnectionType", remedy="Use Station.datagrams"
+        )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Literal, Self, TypeAlias
 
@@ -18,13 +18,14 @@ import trio
 
 from ..connection import Link, LinkEvent, LinkState, Port, SendJob
 from ..errors import ConnectionLost, Failure, LocalProtocolError, OUCError, ParameterError
+from ..params import endpoint
 from ..station import Happening, Station
 from ..status import Status
 from ..tls import TLSFacts
 from ..transport import Background
 from ..wire import Delivery
 from .bell import Bell
-from .conversation import Conversation, bytes_of
+from .conversation import Conversation, bytes_of, streams_only
 
 __all__ = ["Held", "HeldConnection", "LifeSign", "WhenDown"]
 
@@ -75,6 +76,10 @@ class HeldConnection(Conversation):
         self._inbox = held.link.inbox
         self._receiving = False
         self._pending: SendJob | None = None
+        #: How it ended, None while it stands and where it was closed from this side.
+        self.loss: Happening | None = None
+        #: Whether the program has it; nobody else misses what it has received.
+        self.shown = False
 
     @property
     def partner(self) -> str:
@@ -91,9 +96,13 @@ class HeldConnection(Conversation):
         """Whether this establishment still stands."""
         return self._link.established and self._link.epoch == self.number
 
+    @property
+    def unread(self) -> int:
+        """Bytes that have arrived and that nobody has received."""
+        return len(self._left) + len(self._inbox)
+
     def _lost(self) -> ConnectionLost:
-        told = self._held.losses.get(self.number)
-        failure = (told and told.failure) or Failure("the connection was closed from this side", Status(0x80C5))
+        failure = (self.loss and self.loss.failure) or Failure("the connection was closed from this side", Status(0x80C5))
         return ConnectionLost(failure.what, status=failure.status, where=failure.where, remedy=failure.remedy)
 
     async def _hand_over(self, data: memoryview) -> None:
@@ -121,8 +130,7 @@ class HeldConnection(Conversation):
                     self._held.room_made()
                     return bytes(area[:taken])
                 if not self.established:
-                    told = self._held.losses.get(self.number)
-                    if told is not None and told.orderly:
+                    if self.loss is not None and self.loss.orderly:
                         return b""
                     raise self._lost()
                 await self._held.bell.wait()
@@ -184,12 +192,13 @@ class Held:
         self.port: Port = station.port
         self.link: Link
         self.bell: Bell
-        #: How the last establishments ended, by their number.
-        self.losses: dict[int, Happening] = {}
         self._current: HeldConnection | None = None
+        # What `receive` reads: an establishment that is over stays until everything it received was taken.
+        self._source: HeldConnection | None = None
         self._shown = 0
         self._changes: deque[Happening] = deque(maxlen=_CHANGES)
         self._latest: memoryview | None = None
+        self._pouring = False
         self._sending = trio.Lock()
         self._last_sent = self._last_heard = 0.0
         self._heard = 0
@@ -201,6 +210,7 @@ class Held:
     async def __aenter__(self) -> Held:
         # A wrong reference is told now, and not at every attempt.
         self._station.check(self._description)
+        streams_only(endpoint(self._description))
         self.link = self.port.establish(self._description)
         self.bell = Bell(self.link)
         self._station.listeners.append(self._note)
@@ -212,16 +222,28 @@ class Held:
         return self
 
     async def __aexit__(self, *error: Any) -> bool | None:
-        self._station.listeners.remove(self._note)
+        deadline = trio.current_time() + _CLOSING
         try:
-            return await self._background.__aexit__(*error)
+            if error[0] is None:
+                with trio.move_on_at(deadline):
+                    await self._poured()
         finally:
-            # What was handed over is delivered, as leaving a `connect` does.
-            if self.link.settings.graceful_shutdown is None:
-                self.link.settings.graceful_shutdown = self.link.endpoint.protocol == "TCP" or None
-            self.port.terminate(self.link)
-            with trio.CancelScope(shield=True), trio.move_on_after(_CLOSING):
-                await self.bell.until(lambda: not self.link.state)
+            self._station.listeners.remove(self._note)
+            try:
+                swallowed = await self._background.__aexit__(*error)
+            finally:
+                self._close()
+                with trio.CancelScope(shield=True), trio.move_on_at(deadline):
+                    await self.bell.until(lambda: not self.link.state)
+        return swallowed
+
+    def _close(self) -> None:
+        if self._latest is not None:
+            self._drop("no connection stood in time")
+        # What was handed over is delivered, as leaving a `connect` does.
+        if self.link.settings.graceful_shutdown is None:
+            self.link.settings.graceful_shutdown = self.link.endpoint.protocol == "TCP" or None
+        self.port.terminate(self.link)
 
     def __repr__(self) -> str:
         return f"<Held {self.link.connection_id}, {self.link.state.name.lower()}>"
@@ -232,13 +254,19 @@ class Held:
         if happening.connection_id != self.link.connection_id:
             return
         if happening.event is LinkEvent.UP:
-            self._current = HeldConnection(self, happening)
+            passed, self._current = self._current, HeldConnection(self, happening)
+            if self._source is None or not self._source.unread:
+                self._source = self._current
+            if passed is not None and passed.unread and passed is not self._source and not passed.shown:
+                _log.warning(
+                    "connection %d: %d bytes that nobody received went with the connection",
+                    happening.connection_id,
+                    passed.unread,
+                )
             self._last_sent = self._last_heard = trio.current_time()
             self._heard = self.link.received
-        elif happening.event is LinkEvent.LOST:
-            self.losses[self.link.epoch] = happening
-            # Only the latest ones can still be asked for.
-            self.losses.pop(self.link.epoch - 16, None)
+        elif happening.event is LinkEvent.LOST and self._current is not None:
+            self._current.loss = happening
         self.missed += len(self._changes) == _CHANGES
         self._changes.append(happening)
         self.bell.ring()
@@ -266,6 +294,7 @@ class Held:
         """
         if self._current is None or not self._current.established:
             raise self._down()
+        self._current.shown = True
         return self._current
 
     def _down(self) -> ConnectionLost:
@@ -310,6 +339,7 @@ class Held:
         if self._current is None or self._current.number <= self._shown:
             raise StopAsyncIteration
         self._shown = self._current.number
+        self._current.shown = True
         return self._current
 
     def changes(self) -> Changes:
@@ -334,19 +364,21 @@ class Held:
         view = bytes_of(data)
         self._check_there()
         if self._when_down == "latest":
+            await trio.lowlevel.checkpoint()
             self._keep(view)
             return
+        latest = trio.current_time() + self._patience if self._patience is not None else float("inf")
         async with self._sending:
-            connection = await self._standing()
+            connection = await self._standing(latest)
             await self._send_over(connection, view)
 
     async def _send_over(self, connection: HeldConnection, view: memoryview) -> None:
         await connection.send(view)
         self._last_sent = trio.current_time()
 
-    async def _standing(self) -> HeldConnection:
+    async def _standing(self, latest: float) -> HeldConnection:
         if self._when_down == "wait" and not self.up:
-            with trio.move_on_after(self._patience if self._patience is not None else float("inf")):
+            with trio.move_on_at(latest):
                 return await self.wait_up()
         return self.current
 
@@ -361,26 +393,56 @@ class Held:
             await self.bell.until(lambda: self._gone or (self._latest is not None and self.up))
             if self._gone:
                 return
-            view, self._latest = self._latest, None
-            assert view is not None  # noqa: S101 - that is what was waited for
-            try:
-                async with self._sending:
-                    await self._send_over(await self.wait_up(), view)
-            except OUCError as error:
-                self.dropped += 1
-                _log.warning("connection %d: a message was lost on its way: %s", self.link.connection_id, error)
+            async with self._sending:
+                # Taken in the last moment: until then a newer one replaces it.
+                if self._latest is None or not self.up:
+                    continue
+                view, self._latest, self._pouring = self._latest, None, True
+                try:
+                    await self._send_over(self.current, view)
+                except OUCError as error:
+                    self._drop(error)
+                finally:
+                    self._pouring = False
+                    self.bell.ring()
+
+    async def _poured(self) -> None:
+        """Wait until the latest message has left, if the connection can take it."""
+        await self.bell.until(lambda: not self.up or not (self._latest or self._pouring))
+
+    def _drop(self, why: object) -> None:
+        self.dropped += 1
+        _log.warning("connection %d: a message was lost on its way: %s", self.link.connection_id, why)
 
     async def receive_some(self, limit: int = 65_536) -> bytes:
         """As `HeldConnection.receive_some`, of the establishment that stands or the next one.
 
+        What arrived before a loss comes before what arrives after it.
+
         Raises:
             ConnectionLost: It was lost meanwhile; the next call waits for the next one.
         """
-        return await (await self.wait_up()).receive_some(limit)
+        return await self._receive(lambda source: source.receive_some(limit))
 
     async def receive(self, size: int) -> bytes:
-        """As `HeldConnection.receive`, of the establishment that stands or the next one."""
-        return await (await self.wait_up()).receive(size)
+        """As `HeldConnection.receive`, of the establishment that stands or the next one.
+
+        Raises:
+            ConnectionLost: The establishment ended in the middle: what had arrived of these bytes is dropped, and the next
+                call begins with the next establishment.
+        """
+        return await self._receive(lambda source: source.receive(size))
+
+    async def _receive(self, take: Callable[[HeldConnection], Awaitable[bytes]]) -> bytes:
+        source = self._source
+        if source is None or not (source.established or source.unread):
+            source = self._source = await self.wait_up()
+        try:
+            return await take(source)
+        except ConnectionLost:
+            if self._source is source:
+                self._source = None
+            raise
 
     # -- the life sign -----------------------------------------------------------------------------------------------
 
@@ -395,7 +457,8 @@ class Held:
         """Look after one establishment until it is over."""
         while connection.established:
             now = trio.current_time()
-            if self.link.received != self._heard:
+            # A full inbox is this side's silence: the partner may well speak, and nobody listens.
+            if self.link.received != self._heard or self.link.inbox.room <= 0:
                 self._heard, self._last_heard = self.link.received, now
             speak = self._last_sent + sign.every - now if sign.every else float("inf")
             despair = self._last_heard + sign.patience - now if sign.patience else float("inf")

@@ -14,11 +14,11 @@ import trio
 from .. import station
 from ..connection import Link, LinkEvent
 from ..errors import Failure, LocalProtocolError, OUCError, ParameterError
-from ..params import Endpoint
 from ..transport import Background, Listener, Reception, TCPStream, Wire
 from ..wire import Inbox
 from .bell import Bell
 from .connection import Connection
+from .conversation import streams_only
 from .datagrams import Datagrams
 from .held import Held, LifeSign, WhenDown
 
@@ -74,7 +74,7 @@ class Station(station.Station):
         """
         link = self.port.establish(description, direct=True)
         try:
-            _streams_only(link.endpoint)
+            streams_only(link.endpoint)
             wire = await self._open(link)
             connection = Connection(link, wire)
             self._direct[link] = wire
@@ -170,7 +170,7 @@ class Station(station.Station):
         link = self.port.establish(description, direct=True)
         partners = 0
         try:
-            _streams_only(link.endpoint)
+            streams_only(link.endpoint)
             if link.endpoint.active:
                 raise ParameterError(
                     "only a passive end serves", where="ActiveEstablished", remedy="Set it to FALSE, or use connect"
@@ -288,10 +288,6 @@ class Station(station.Station):
             yield Datagrams(self.port, link, bell)
         finally:
             self.port.terminate(link)
-
-
-def _streams_only(end: Endpoint) -> None:
-    if end.protocol == "UDP":
-        raise ParameterError(
-            "UDP has no connections", status=0x80B3, where="ConnectionType", remedy="Use Station.datagrams"
-        )
+            # The socket is closed by now; the ID and the port are free a moment later.
+            with trio.CancelScope(shield=True):
+                await bell.until(lambda: not link.state)
