@@ -415,7 +415,8 @@ class Port:
                 )
             link.inbox = self._inbox(link.endpoint)
         self._advance(link, event)
-        if link.state is LinkState.ABSENT:
+        # What is told late, of a connection that is gone, must not take away the next one with its ID.
+        if link.state is LinkState.ABSENT and self._links.get(link.connection_id) is link:
             self._links.pop(link.connection_id, None)
             self._reserved.pop(link.connection_id, None)
         link.stir()

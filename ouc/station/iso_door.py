@@ -98,16 +98,18 @@ class IsoDoor:
         return life, await self._host.opener.open_passive(life.link.endpoint, tcp, received=received)
 
     async def _turn_away(self, tcp: TCPStream, received: bytes) -> None:
-        with trio.move_on_after(1):
-            try:
+        try:
+            with trio.move_on_after(1):
                 await tcp.send_all(refuse_call(received))
-            except trio.BrokenResourceError:
-                return
-            await tcp.aclose()
+                await tcp.aclose()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            return  # nobody is left to be told
+        finally:
+            tcp.abort()
 
     def _refuse(self, tcp: TCPStream, error: OUCError) -> None:
         life = self._meant.pop(tcp, None)
-        if life is not None:
+        if life in self._lives:
             life.refuse(tcp, error)
         else:
             _log.warning("ISO-on-TCP: %s", error)

@@ -118,7 +118,11 @@ class StreamLife(Life):
         except OUCError as error:
             self.host.tell(self.link, LinkEvent.REFUSED, failure=error.failure)
             return
-        await self._attend(wire)
+        if self.link.state is LinkState.CONNECTING:
+            await self._attend(wire)
+        else:
+            # Terminated in the instant in which it came up.
+            wire.tcp.abort()
 
     async def _pause(self) -> None:
         profile = self.host.profile
@@ -187,14 +191,16 @@ class StreamLife(Life):
                 try:
                     polite = await self._collect(wire)
                 finally:
-                    # A nursery that is being left takes no new task: a job that comes now comes too late.
-                    self.attending = None
+                    # A nursery that is being left takes no new task: a job that comes now comes too late. After a reset
+                    # the next partner may have one already.
+                    if self.wire is wire:
+                        self.attending = None
                 nursery.cancel_scope.cancel()
             self._end(wire)
-            if self.loss is not None and link.established and link.epoch == epoch:
-                self.host.tell(
-                    link, LinkEvent.LOST, failure=self.loss.failure, partner=wire.partner, orderly=polite
-                )
+            if link.established and link.epoch == epoch:
+                # Without a reason its socket was closed from this side; that is a loss too, or the end would wait for ever.
+                loss = self.loss or ConnectionLost("the connection was closed from this side", status=0x80C5)
+                self.host.tell(link, LinkEvent.LOST, failure=loss.failure, partner=wire.partner, orderly=polite)
             elif link.endpoint.active:
                 # Dropped by COM_RST or T_RESET, perhaps while it broke: a short interruption, then the connection again.
                 self.host.report(link, LinkEvent.RETRY_DUE)

@@ -177,7 +177,11 @@ class Opener:
             # Cancelled, or a hello that a controller would reset.
             tcp.abort()
             raise
-        await self._note_partner(where, stream.facts)
+        try:
+            await self._note_partner(where, stream.facts)
+        except BaseException:
+            tcp.abort()
+            raise
         return Wire(stream=stream, tcp=tcp, partner=where, facts=stream.facts)
 
     async def _note_partner(self, where: str, facts: TLSFacts) -> None:

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 import trio
 
-from ..errors import OUCError
+from ..errors import ConnectionLost, OUCError
 from .tcp import Listener, TCPStream
 
 __all__ = ["Reception"]
@@ -27,7 +27,8 @@ class Reception(Generic[_T]):
 
     Args:
         listener: The open port; closed by whoever opened it.
-        judge: Checks a partner and agrees with it on everything; raises an `OUCError` and closes it otherwise.
+        judge: Checks a partner and agrees with it on everything; raises an `OUCError` and closes it otherwise. Ended by
+            anything else, a cancellation say, the partner is closed here.
         admit: What becomes of a partner that passed, in its own task.
         refuse: Told who was refused, and why.
         occupied: Whether a further partner is turned away at the moment, by a reset and without a word.
@@ -64,18 +65,32 @@ class Reception(Generic[_T]):
                     if self._vacancy is None:
                         tcp.abort()
                         continue
-                    await self._vacancy()
+                    try:
+                        await self._vacancy()
+                    except BaseException:
+                        tcp.abort()
+                        raise
                 if len(self._judged) >= self._at_once:
                     self._judged.pop(0).abort()
                 self._judged.append(tcp)
                 nursery.start_soon(self._welcome, tcp)
 
+    async def _verdict(self, tcp: TCPStream) -> _T:
+        passed = await self._judge(tcp)
+        if tcp not in self._judged:
+            # Its socket was closed while it passed; nobody may take it for a partner that is there.
+            raise ConnectionLost("more partners came than are judged at once, and this one made room", status=0x80C5)
+        return passed
+
     async def _welcome(self, tcp: TCPStream) -> None:
         try:
-            passed = await self._judge(tcp)
+            passed = await self._verdict(tcp)
         except OUCError as error:
             self._refuse(tcp, error)
             return
+        except BaseException:
+            tcp.abort()
+            raise
         finally:
             if tcp in self._judged:
                 self._judged.remove(tcp)

@@ -1,0 +1,109 @@
+"""Moments between two steps: who comes, goes or asks while something else is being done."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from ouc.certs import Device
+from ouc.connection import Link, LinkEvent, LinkState
+from ouc.errors import Failure
+from ouc.status import Status
+from ouc.transport import opening, tcp
+
+from ..plant import client_description, free_port, server_description
+from .test_hostile import stranger
+from .test_station import station
+
+
+async def until(condition: Any) -> None:
+    with trio.fail_after(30):
+        while not condition():
+            await trio.lowlevel.checkpoint()
+
+
+async def test_strangers_who_push_out_a_partner_that_has_just_passed_do_not_leave_a_dead_connection(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    port, noted, go_on = free_port(), threading.Event(), threading.Event()
+
+    def slow(*_: Any) -> bool:
+        noted.set()
+        return go_on.wait(20)
+
+    async with station("PLC-1") as one, station("PLC-2") as two:
+        link = one.port.establish(server_description(port))
+        monkeypatch.setattr(Device, "saw", slow)
+        theirs = two.port.establish(client_description(port))
+        with trio.fail_after(30):
+            await trio.to_thread.run_sync(noted.wait)
+            pushing = [stranger(port) for _ in range(9)]
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            go_on.set()
+            # Whatever became of that one: an end that says it stands does stand.
+            await until(lambda: link.established and theirs.established)
+            job = one.port.send(link, b"are you there?")
+            await until(lambda: job.done or job.failure)
+        for sock in pushing:
+            sock.close()
+        assert job.done
+
+
+async def test_cancelling_while_the_partner_is_noted_leaves_no_socket_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Any] = []
+    original = tcp.dial
+
+    async def dial(*arguments: Any, **options: Any) -> Any:
+        opened.append(await original(*arguments, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(opening, "dial", dial)
+    port = free_port()
+    async with station("PLC-1") as one, station("PLC-2") as two:
+        one.port.establish(server_description(port))
+        scope = trio.CancelScope()
+
+        async def note(opener: Any, *_: Any) -> None:
+            if opener is two.opener:
+                scope.cancel()
+            await trio.lowlevel.checkpoint()
+
+        monkeypatch.setattr(opening.Opener, "_note_partner", note)
+        with trio.fail_after(30), scope:
+            await two.opener.open_active(two.port.establish(client_description(port), direct=True).endpoint)
+        assert [stream._socket.fileno() for stream in opened] == [-1]
+
+
+async def test_what_is_told_late_of_an_old_connection_does_not_touch_the_new_one_with_its_ID() -> None:
+    async with station("PLC-1") as one:
+        old = one.port.establish(server_description(free_port()))
+        one.port.terminate(old)
+        await until(lambda: old.state is LinkState.ABSENT)
+        new = one.port.establish(server_description(free_port()))
+        one.tell(old, LinkEvent.REFUSED, failure=Failure("too late", Status(0x80C5)))
+        assert one.port.find(new.connection_id) is new
+
+
+async def test_a_handshake_that_ends_with_TDISCON_does_not_come_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Any] = []
+    port = free_port()
+    async with station("PLC-1") as one, station("PLC-2", on_event=told.append) as two:
+        one.port.establish(server_description(port))
+        links: list[Link] = []
+        original = opening.Opener.open_active
+
+        async def open_active(opener: Any, end: Any) -> Any:
+            wire = await original(opener, end)
+            if opener is two.opener:
+                two.port.terminate(links[0])
+            return wire
+
+        monkeypatch.setattr(opening.Opener, "open_active", open_active)
+        links.append(two.port.establish(client_description(port)))
+        await until(lambda: links[0].state is LinkState.ABSENT)
+        assert links[0].epoch == 0
+        assert [happening.event for happening in told] == []
