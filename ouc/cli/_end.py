@@ -236,6 +236,8 @@ def settle(options: Options) -> End:
     if options.require and (options.trust == ANY or options.plain):
         raise ParameterError("--require-client-certificate verifies a partner", remedy=f"Leave out --plain and --trust {ANY}")
     found = _certificates(options)
+    if not (options.active or options.require):
+        _tell_unused(options, "--require-client-certificate")
     opens = opener(found, options.tls, plain=options.plain, trust=options.trust, active=options.active)
     if options.require and not found.trusts:
         raise ParameterError("nothing to verify partners with", status=0x80E4, remedy="Give --ca FILE")
@@ -332,6 +334,8 @@ def _described(options: Options, source: str) -> End:
         )  # fmt: skip
     active = end.active
     held = _certificates(options)
+    if end.secure and not (active or end.request_client_certificate):
+        _tell_unused(options, f"TLSServerReqClientCert TRUE in {source}")
     if end.secure and not held.from_project and options.trust != ANY:
         # Loose files have no IDs of a plant.
         server, client = (held.trust or 0, held.own) if active else (held.own, held.trust or 0)
@@ -448,6 +452,12 @@ def _exclude(options: Options, one: str, *others: str) -> None:
         raise ParameterError(
             f"{options.given(one)[0]} and {clash[0]} exclude each other", remedy="Leave one of them out"
         )
+
+
+def _tell_unused(options: Options, missing: str) -> None:
+    """Whoever names a CA at a waiting end may take it for a lock."""
+    if typed := options.given("ca", *(["trust"] if options.trust != ANY else [])):
+        note(f"{'/'.join(typed)} is not used: without {missing} any client is let in")
 
 
 def _warn(trust: str | None, plain: str | None) -> None:

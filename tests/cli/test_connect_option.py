@@ -225,6 +225,19 @@ def test_more_than_a_datagram_holds_is_told_with_its_status(tmp_path: Path) -> N
     assert ran.error.status == 0x8085
 
 
+def test_a_CA_that_a_source_makes_no_use_of_is_told(tmp_path: Path) -> None:
+    source = tmp_path / "server.toml"
+    source.write_text(
+        '[server]\nstructure = "TCON_IP_V4_SEC"\nActivateSecureConn = true\nTLSServerCertRef = 9\n\n'
+        "[server.ConnPara]\nActiveEstablished = false\nRemotePort = 0\n",
+        "utf-8",
+    )
+    options = files(planned("none", "server"), tmp_path).mutual
+    ran = run("serve", "127.0.0.1:0", "--connect", source, *options, "--timeout", 0.01)
+    assert (ran.exit_code, ran.error) == (0, None)
+    assert f"--ca is not used: without TLSServerReqClientCert TRUE in {source} any client is let in" in ran.stderr
+
+
 def test_a_certificate_is_asked_for_where_the_source_says_so(tmp_path: Path, monkeypatch: Any) -> None:
     trusted = files(planned("none", "server"), tmp_path)
     source = tmp_path / "server.toml"

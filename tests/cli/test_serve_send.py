@@ -12,7 +12,7 @@ from ouc.certs import Project
 from ouc.errors import CertificateError, ConnectionLost, OUCError, ParameterError, RemoteProtocolError
 
 from ..plant import PAYLOAD, free_port
-from .wire import LONG, Files, Serving, files, passive, planned, run
+from .wire import LONG, PASSWORD, Files, Serving, files, passive, planned, plant_file, run
 
 LOCAL = "127.0.0.1:0"
 LIMIT = ("--timeout", LONG)
@@ -186,6 +186,24 @@ def test_a_server_without_a_certificate_of_its_own_does_not_start(held: Files) -
     ran = run("serve", LOCAL, *held.trusting)
     assert isinstance(ran.error, OUCError)
     assert ran.error.status == 0x80E9
+
+
+@pytest.mark.parametrize("name", ["serve", "receive"])
+def test_a_CA_that_locks_nobody_out_is_told(name: str, held: Files) -> None:
+    ran = run(name, LOCAL, *held.mutual, "--timeout", 0.01)
+    assert (ran.exit_code, ran.error) == (0, None)
+    assert "--ca is not used: without --require-client-certificate any client is let in" in ran.stderr
+    locked = run(name, LOCAL, *held.mutual, "--require-client-certificate", "--timeout", 0.01)
+    assert (locked.exit_code, locked.error, locked.stderr) == (0, None, "")
+
+
+def test_a_reference_that_locks_nobody_out_is_told(tmp_path: Path) -> None:
+    options = ("--project", plant_file(tmp_path), "--device", "PLC-1", "--own", 9)
+    env = {"OUC_PROJECT_PASSWORD": PASSWORD}
+    ran = run("serve", LOCAL, *options, "--trust", 3, "--timeout", 0.01, env=env)
+    silent = run("serve", LOCAL, *options, "--timeout", 0.01, env=env)
+    assert (ran.error, silent.error, silent.stderr) == (None, None, "")
+    assert "--trust is not used: without --require-client-certificate any client is let in" in ran.stderr
 
 
 def test_a_partner_that_is_not_there_is_told_in_one_error(held: Files) -> None:
