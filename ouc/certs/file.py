@@ -54,6 +54,8 @@ MIGRATIONS: Final = (
     """,
 )
 
+_NO_PROJECT: Final = "Name a file that `ouc project new` has made"
+
 _REASONS: Final = {
     "SQLITE_FULL": ("the disk is full; nothing was changed", "Make room and repeat the command"),
     "SQLITE_BUSY": ("another process is writing to the project", "Wait for it, then repeat the command"),
@@ -61,7 +63,7 @@ _REASONS: Final = {
     "SQLITE_CANTOPEN": (
         "cannot be opened for writing", "A read-only folder needs a device file: ouc device download PROJECT DEVICE -o FILE",
     ),
-    "SQLITE_NOTADB": ("is not a project file", ""),
+    "SQLITE_NOTADB": ("is not a project file", _NO_PROJECT),
     "SQLITE_CORRUPT": ("is damaged", "Restore it from a backup"),
 }  # fmt: skip
 
@@ -95,7 +97,7 @@ def _read(connection: sqlite3.Connection, path: str) -> State:
     values = dict(connection.execute("SELECT name, value FROM project"))
     entries = {row[0]: rows.entry_from(*row) for row in connection.execute("SELECT id, der, sealed, row FROM entries")}
     if not values:
-        raise ParameterError("is not a project file", where=path)
+        raise ParameterError("is not a project file", where=path, remedy=_NO_PROJECT)
     state = State(
         name=values["name"], uuid=values["uuid"], generation=int(values["generation"]), next_id=int(values["next_id"]),
         mirror=values["mirror"] == "1", protection=_protection(values["protection"]), entries=entries,
@@ -384,7 +386,7 @@ def _opened(path: str | os.PathLike[str]) -> FileBacking:
         connection = _connect(name)
         try:
             if connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-                raise ParameterError("is not a project file", where=name)
+                raise ParameterError("is not a project file", where=name, remedy=_NO_PROJECT)
             _migrate(connection, name)
         finally:
             connection.close()

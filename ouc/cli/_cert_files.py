@@ -27,6 +27,7 @@ from ._projects import (
     opened,
     password_from,
     say,
+    spoken,
     write,
 )
 from ._show import print_json
@@ -55,7 +56,7 @@ def import_(
     """Take a certificate over, with its chain, and print the new IDs."""
     if as_ == "crl":
         raise ParameterError("revocation lists have a command of their own", where="--as", remedy="ouc cert crl --import")
-    with opened(project, password_file=password_file, user=user) as found:
+    with opened(project, password_file=password_file, user=user) as found, spoken("--key-password-file"):
         entries = found.import_(
             file, as_=as_, key=key, password=password_from(key_password_file), device=device, id=number  # type: ignore[arg-type]
         )
@@ -82,7 +83,8 @@ def replace(
     with opened(project, password_file=password_file, user=user) as found:
         for one in found.affected(number):
             note(f"certificate {one} is issued again from the new CA")
-        entry, again = found.replace(number, file, key=key, password=password_from(key_password_file))
+        with spoken("--key-password-file"):
+            entry, again = found.replace(number, file, key=key, password=password_from(key_password_file))
         holders = [one.name for one in found.devices if number in (row.id for row in found.entries(device=one.name))]
     if json:
         print_json({**as_json(entry), "reissued": list(again), "download": holders})

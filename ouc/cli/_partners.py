@@ -13,9 +13,9 @@ from cryptography import x509
 
 from ..certs import Device, OwnCertificate, Project, Trust
 from ..certs.snapshot import Side
-from ..errors import ParameterError
+from ..errors import OUCError, ParameterError
 from ..transport import IDENTITY, AddressMap, loopback
-from ._projects import PASSWORD, opened, password_from
+from ._projects import PASSWORD, opened, password_from, spoken
 
 __all__ = [
     "CA",
@@ -49,7 +49,9 @@ Cert = Annotated[Path | None, typer.Option("--cert", metavar="FILE", help="Own c
 Key = Annotated[Path | None, typer.Option("--key", metavar="FILE", help="Its private key.")]
 PasswordFile = Annotated[
     Path | None,
-    typer.Option("--password-file", metavar="FILE", help=f"First line: password of the project or key; else {PASSWORD}."),
+    typer.Option(
+        "--password-file", metavar="FILE", help=f"First line: the key's password, or the project's (otherwise {PASSWORD})."
+    ),
 ]
 ConnectTimeout = Annotated[float, typer.Option("--connect-timeout", metavar="S", min=0.01, help="Seconds for TCP.")]
 HandshakeTimeout = Annotated[float, typer.Option("--handshake-timeout", metavar="S", min=0.01, help="Seconds for TLS.")]
@@ -166,9 +168,10 @@ def certificates(
     # A device without anything to believe in is of use to a server that asks for nothing: its own chain stands there.
     source = [str(one) for one in ca or ()]
     password = password_from(password_file, what="password of the key")
-    loose = Device.from_files(
-        ca=source, cert=None if cert is None else str(cert), key=None if key is None else str(key), password=password
-    )
+    with spoken("--password-file"):
+        loose = Device.from_files(
+            ca=source, cert=None if cert is None else str(cert), key=None if key is None else str(key), password=password
+        )
     return Certificates(device=loose, own=next(iter(loose.own_ids), 0), trust=0 if ca else None)
 
 
@@ -184,8 +187,29 @@ def _held(project: Path, device: str | None, password_file: Path | None) -> tupl
     if device is None:
         # A file that was downloaded for one device needs no name.
         password = password_from(password_file) or os.environ.get(PASSWORD)
-        return Device.open(project, password=password), {}
+        try:
+            with spoken(f"--password-file (or {PASSWORD})"):
+                return Device.open(project, password=password), {}
+        except ParameterError:
+            if (names := _devices_of(project, password)) is None:
+                raise
+            listed = f", one of {', '.join(names)}" if names else f"; `ouc device list {project}` shows them"
+            raise ParameterError("is a project", where=str(project), remedy=f"Give --device NAME{listed}") from None
     manager: Project = opened(project, password_file=password_file)
     held = manager.device(device)
     there = held.download().held
     return held, {entry.id: entry.certificate for entry in manager.entries() if entry.id not in there}
+
+
+def _devices_of(path: Path, password: str | None) -> list[str] | None:
+    """Names of a project's devices, none where the password does not open it; None if the file is no project."""
+    try:
+        protected = Project.is_protected(path)
+    except OUCError:
+        return None
+    try:
+        with Project.open(path, password=password if protected else None) as project:
+            return [device.name for device in project.devices]
+    except OUCError:
+        # What is told is the missing --device; the password's turn comes with the next attempt.
+        return []

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
+import attrs
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -18,7 +20,8 @@ from ._show import console, print_json, table
 
 __all__ = [
     "Days", "DeviceName", "Json", "KeyPassword", "Number", "Output", "PasswordFile", "ProjectFile", "San", "User",
-    "as_json", "done", "listing", "new_password", "note", "notes", "opened", "password_from", "say", "write",
+    "as_json", "done", "listing", "new_password", "note", "notes", "opened", "password_from", "say",
+    "spoken", "write",
 ]  # fmt: skip
 
 #: The project's password, for scripts. A password on the command line could be read by every user of the computer.
@@ -85,11 +88,34 @@ def password_from(file: Path | None, *, what: str = "password") -> str | None:
     try:
         with file.open(encoding="utf-8") as lines:
             line = lines.readline(4096).rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ParameterError(f"the {what} cannot be read: {error}", where=str(file)) from error
+    except OSError as error:
+        raise ParameterError(f"the {what} cannot be read: {error.strerror or error}", where=str(file)) from error
+    except UnicodeDecodeError as error:
+        raise ParameterError(f"the {what} cannot be read: it is not UTF-8 text", where=str(file)) from error
     if not line:
         raise ParameterError(f"the first line, which should be the {what}, is empty", where=str(file))
     return line
+
+
+@contextmanager
+def spoken(option: str) -> Iterator[None]:
+    """Tell remedies that name arguments of the Python face in the words of the command line.
+
+    Args:
+        option: Where the password comes from.
+    """
+    spelled = {
+        "Give its password": f"Give its password: {option}",
+        "Give cert= as well": "Give --cert FILE as well",
+        "Give key= as well": "Give --key FILE as well",
+    }
+    try:
+        yield
+    except ParameterError as error:
+        found = error.failure
+        if found.remedy not in spelled:
+            raise
+        raise ParameterError.of(attrs.evolve(found, remedy=spelled[found.remedy])) from error
 
 
 def opened(project: Path, *, password_file: Path | None, user: str = "admin") -> Project:

@@ -11,6 +11,7 @@ import pytest
 from ouc.certs import Project
 from ouc.errors import CertificateError, ConnectionLost, OUCError, ParameterError, RemoteProtocolError
 
+from ..certs.strategies import KeyPool
 from ..plant import PAYLOAD, free_port
 from .wire import LONG, PASSWORD, Files, Serving, files, passive, planned, plant_file, run
 
@@ -204,6 +205,62 @@ def test_a_reference_that_locks_nobody_out_is_told(tmp_path: Path) -> None:
     silent = run("serve", LOCAL, *options, "--timeout", 0.01, env=env)
     assert (ran.error, silent.error, silent.stderr) == (None, None, "")
     assert "--trust is not used: without --require-client-certificate any client is let in" in ran.stderr
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    path = tmp_path / "pc.p12"
+    project = Project.create("Plant", make_key=KeyPool())
+    project.add_device("PC-1", kind="PC")
+    entry = project.new(usage="tls", issuer="self", device="PC-1")
+    path.write_bytes(project.export(entry.id, "p12", password=PASSWORD).data)
+    return path
+
+
+def test_the_password_of_an_own_archive_comes_from_a_file_only_and_the_remedy_names_the_option(archive: Path) -> None:
+    # The environment has the project's password, and an archive is none.
+    closed = run("serve", LOCAL, "--cert", archive, "--timeout", 0.01, env={"OUC_PROJECT_PASSWORD": PASSWORD})
+    assert isinstance(closed.error, ParameterError)
+    assert closed.error.failure.remedy == "Give its password: --password-file"
+    secret = archive.with_suffix(".password")
+    secret.write_text(PASSWORD + "\n", "utf-8")
+    assert run("serve", LOCAL, "--cert", archive, "--password-file", secret, "--timeout", 0.01).error is None
+
+
+def test_a_missing_key_is_asked_for_in_the_words_of_the_command_line(held: Files) -> None:
+    ran = run("serve", LOCAL, "--cert", held.cert)
+    assert isinstance(ran.error, ParameterError)
+    assert ran.error.failure.remedy == "Give --key FILE as well"
+
+
+@pytest.mark.parametrize(
+    ("password", "remedy"),
+    [(PASSWORD, "Give --device NAME, one of PLC-1, PLC-2"), ("", "Give --device NAME; `ouc device list {path}` shows them")],
+)
+def test_a_project_without_a_device_is_told_with_the_names_it_has(password: str, remedy: str, tmp_path: Path) -> None:
+    path = plant_file(tmp_path)
+    ran = run("serve", LOCAL, "--project", path, env={"OUC_PROJECT_PASSWORD": password})
+    assert isinstance(ran.error, ParameterError)
+    assert str(ran.error) == f"{path}: is a project. {remedy.format(path=path)}"
+
+
+@pytest.mark.parametrize(("device", "what"), [((), "is not a device file"), (("--device", "PLC-1"), "is not a project file")])
+def test_a_file_of_another_kind_is_no_project_and_the_remedy_says_where_one_comes_from(
+    device: tuple[str, ...], what: str, held: Files
+) -> None:
+    ran = run("serve", LOCAL, "--project", held.cert, *device)
+    assert isinstance(ran.error, ParameterError)
+    assert ran.error.failure.what == what
+    assert "ouc " in ran.error.failure.remedy
+
+
+@pytest.mark.parametrize(("content", "why"), [(None, "No such file or directory"), (b"\xff\n", "it is not UTF-8 text")])
+def test_a_password_file_that_cannot_be_read_is_named_once(content: bytes | None, why: str, tmp_path: Path) -> None:
+    secret = tmp_path / "nopw"
+    if content is not None:
+        secret.write_bytes(content)
+    ran = run("serve", LOCAL, "--cert", tmp_path / "pc.p12", "--password-file", secret)
+    assert str(ran.error) == f"{secret}: the password of the key cannot be read: {why}"
 
 
 def test_a_partner_that_is_not_there_is_told_in_one_error(held: Files) -> None:
