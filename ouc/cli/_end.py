@@ -49,7 +49,7 @@ class Options:
     """The options of `ouc send`, `receive` and `serve` that speak about the connection.
 
     Attributes:
-        role: What the command does with its TARGET where no `--connect` says so.
+        role: What the command does with its HOST:PORT where no `--connect` says so.
         target: HOST:PORT as typed; of the partner for an active end, the own one for a passive end.
         connect: `FILE` or `FILE#variable`.
     """
@@ -218,6 +218,7 @@ def settle(options: Options) -> End:
         ParameterError: Options that exclude each other or lack another, or a file that cannot be used.
     """
     _exclude(options, "iso", "udp")
+    _exclude(options, "plain", "tls")
     for name in ("iso", "udp"):
         if options.given(name):
             _exclude(options, name, "plain", "own", "trust", "ca", "cert", "key", "require", "tls", "check_address")
@@ -228,7 +229,8 @@ def settle(options: Options) -> End:
     if options.connect is not None:
         return _described(options, options.connect)
     if options.target is None:
-        raise ParameterError("no partner is named", where="TARGET", remedy="Give HOST:PORT, or --connect FILE#variable")
+        what, host = ("no partner is named", "192.168.0.1") if options.active else ("no own address", "0.0.0.0")  # noqa: S104
+        raise ParameterError(what, where="HOST:PORT", remedy=f"Write {host}:2000, or --connect FILE#variable")
     target = place(options.target, free=not options.active)
     own = None if options.active else _own_address(target)
     if options.iso or options.udp:
@@ -252,7 +254,7 @@ def settle(options: Options) -> End:
 
 
 def _end(description: Description, opens: Opener, target: Target | None, own: IPv4Address | None, **more: Any) -> End:
-    """Passive ends listen where TARGET says; in a lab, at the device's place."""
+    """Passive ends listen where HOST:PORT says; in a lab, at the device's place."""
     if own is not None and own != _ANYBODY:
         opens = attrs.evolve(opens, address=own, bind=own)
     if own is not None and target is not None:
@@ -298,7 +300,7 @@ def _unsecured(options: Options, target: Target, own: IPv4Address | None) -> End
     if remote is None:
         raise ParameterError(
             "ISO-on-TCP knows its partner by an IPv4 address", status=0x80B7,
-            where="TARGET" if options.active else "--partner",
+            where="HOST:PORT" if options.active else "--partner",
             remedy="Write 192.168.0.1:102" if options.active else "Give --partner 192.168.0.2",
         )  # fmt: skip
     description = TCON_IP_RFC(
@@ -373,7 +375,7 @@ def _towards(description: Description, target: Target, source: str) -> Descripti
         moved: Any = attrs.evolve(inner, remote_qdn=_qualified(target.host), remote_port=target.port)
     elif target.address is None:
         raise ParameterError(
-            f"{target.host!r} is no IPv4 address, and {source} knows its partner by one", where="TARGET",
+            f"{target.host!r} is no IPv4 address, and {source} knows its partner by one", where="HOST:PORT",
             remedy="Write 192.168.0.1:2000",
         )  # fmt: skip
     elif isinstance(inner, TCON_IP_RFC):
@@ -382,7 +384,7 @@ def _towards(description: Description, target: Target, source: str) -> Descripti
         moved = attrs.evolve(inner, RemoteAddress=target.address, RemotePort=target.port)
     else:
         raise ParameterError(
-            f"TARGET cannot replace the partner in {type(inner).__name__}", where=source, remedy="Leave TARGET out"
+            f"HOST:PORT cannot replace the partner in {type(inner).__name__}", where=source, remedy="Leave HOST:PORT out"
         )
     return moved if inner is description else _changed(description, ConnPara=moved)
 
@@ -398,7 +400,7 @@ def _with_local_port(description: Description, port: int) -> Description:
         return description
     else:
         raise ParameterError(
-            f"TARGET cannot replace the port in {type(inner).__name__}", where="TARGET", remedy="Leave TARGET out"
+            f"HOST:PORT cannot replace the port in {type(inner).__name__}", where="HOST:PORT", remedy="Leave it out"
         )
     return moved if inner is description else _changed(description, ConnPara=moved)
 

@@ -71,7 +71,9 @@ def probe(
 
     One connection is made, and no data are sent over it. The exit status is 0 if all is well and 1 if something fails.
     """
-    if (partner is None) == (listen is None):
+    if partner is not None and listen is not None:
+        raise ParameterError("HOST:PORT and --listen exclude each other", remedy="Leave one of them out")
+    if partner is None and listen is None:
         raise ParameterError("nobody to look at", remedy="Give HOST:PORT of a PLC that listens, or --listen PORT")
     if survey and partner is None:
         raise ParameterError("--survey is for a PLC that listens", remedy="Give HOST:PORT, or leave --survey out")

@@ -129,6 +129,8 @@ def send(
             local_tsap=local_tsap, remote_tsap=remote_tsap, local_port=local_port, check_address=check_address,
         )
     )  # fmt: skip
+    if connect is not None and not end.active and not end.udp:
+        note(f"{connect} is passive: the partner has to connect; `ouc partner {connect}` makes the other side")
     _check(end, hold=hold, holds=holds, echo=echo, when_down=when_down)
     message = _message(file, text, data, values or [])
     if count is None and repeat is None:
@@ -168,7 +170,7 @@ def _check(end: End, *, hold: bool, holds: bool, echo: bool, when_down: WhenDown
         if clash:
             raise ParameterError(what, remedy=remedy)
     if end.udp and end.partner is None:
-        raise ParameterError("no partner is named", where="TARGET", remedy="Give HOST:PORT of who is to get the datagrams")
+        raise ParameterError("no partner is named", where="HOST:PORT", remedy="Name who is to get the datagrams")
 
 
 def _message(file: Path | None, text: str | None, data: str | None, values: list[str]) -> bytes:

@@ -124,7 +124,7 @@ def test_a_plain_source_is_served_without_certificates_and_warned_about(two: Pat
     assert server.ran.error is None
 
 
-def test_UDP_of_a_source_goes_to_the_TARGET(two: Path, monkeypatch: Any) -> None:
+def test_UDP_of_a_source_goes_to_the_place_that_is_typed(two: Path, monkeypatch: Any) -> None:
     with Receiving(monkeypatch, "127.0.0.1:0", "--udp", "--count", 1, *LIMIT) as receiver:
         ran = run("send", receiver.where, "--connect", f"{two}#Other", "--hex", "0102")
     assert (ran.exit_code, ran.error) == (0, None)
@@ -138,6 +138,7 @@ def test_a_passive_source_sends_to_the_partner_that_comes(two: Path, monkeypatch
     sender = Sending(monkeypatch, f"127.0.0.1:{port}", "--connect", f"{two}#One", "--hex", "0102", "--repeat", 0, "--count", 1)
     monkeypatch.setattr("ouc.cli.send.note", sender.lines.put)
     sender.begin()
+    sender.until("is passive: the partner has to connect; `ouc partner")
     sender.until("listening")
     active = two.parent / "active.toml"
     active.write_text(
@@ -155,7 +156,7 @@ def test_a_passive_source_sends_to_the_partner_that_comes(two: Path, monkeypatch
         (("--connect", "nowhere.db"), "nowhere.db", ""),
         (("--connect", "{two}"), "holds 2 connection descriptions", "One, Other"),
         (("--connect", "{two}#Third"), "'Third'", "It holds One, Other"),
-        (("--connect", "{two}#Other"), "no partner is named", "HOST:PORT"),
+        (("--connect", "{two}#Other"), "no partner is named", "get the datagrams"),
         (("--connect", str(SEND)), "no connection description", "no TCON_ structure"),
         (("--connect", "{two}#One", "--plain"), "--connect and --plain exclude", "Leave one"),
         (("--connect", "{two}#One", "--own", "9"), "--connect and --own exclude", "Leave one"),

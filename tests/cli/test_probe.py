@@ -134,7 +134,7 @@ def test_a_survey_warns_first_and_asks_one_connection_per_question(tmp_path: Pat
     ("arguments", "what"),
     [
         ((), "nobody to look at"),
-        (("127.0.0.1:2000", "--listen", 2000), "nobody to look at"),
+        (("127.0.0.1:2000", "--listen", 2000), "HOST:PORT and --listen exclude each other"),
         (("--listen", 2000, "--survey"), "--survey is for"),
         (("127.0.0.1",), "no HOST:PORT"),
         (("127.0.0.1:0",), "no HOST:PORT"),
@@ -166,6 +166,14 @@ def test_the_options_that_the_how_to_names_are_those_of_the_command() -> None:
     named = set(re.findall(r"--[a-z-]+", " ".join(re.findall(r"^\$ ouc probe (.*)$", text, re.MULTILINE))))
     assert len(named) >= 6
     assert {one for one in named if one not in shown} == set()
+
+
+def test_the_IDs_of_the_how_to_are_those_that_the_page_about_certificates_makes() -> None:
+    text = (DOCS / "how-to" / "find-out-why-a-handshake-fails.md").read_text(encoding="utf-8")
+    made = (DOCS / "how-to" / "manage-certificates.md").read_text(encoding="utf-8")
+    ((device, trust, own),) = re.findall(r"--project plant.ouc --device (\S+) --trust (\d+) --own (\d+)", text)
+    assert re.search(rf"^{own}  {device}/TLS-{own}$", made, re.MULTILINE)
+    assert re.search(rf"^{trust}  Siemens TIA Project", made, re.MULTILINE)
 
 
 def test_the_program_in_the_how_to_names_its_fault(capsys: pytest.CaptureFixture[str]) -> None:
