@@ -163,6 +163,16 @@ def test_a_default_password_is_used_only_when_asked_for_and_with_a_note(shell: S
     assert imported[0].has_key
 
 
+@pytest.mark.parametrize("command", [("import", ()), ("replace", (4,))], ids=lambda row: row[0])
+def test_an_archive_without_its_password_is_told_with_the_option_that_gives_it(shell: Shell, command: Any) -> None:
+    shell("cert", "export", shell.plant, 4, "-o", shell.folder / "a.p12", "--default-password")
+    name, number = command
+    options = ("--as", "device") if name == "import" else ()
+    with pytest.raises(ParameterError) as caught:
+        shell("cert", name, shell.plant, *number, shell.folder / "a.p12", *options)
+    assert caught.value.failure.remedy == "Give its password: --key-password-file"
+
+
 def test_a_request_goes_out_is_signed_elsewhere_and_comes_back(shell: Shell) -> None:
     request, signed = shell.folder / "request.pem", shell.folder / "signed.pem"
     shell("cert", "csr", shell.plant, "-o", request, "--device", "PLC-1")
