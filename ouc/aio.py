@@ -25,6 +25,7 @@ import trio
 
 from . import api
 from .api import Dialling, Holding, LifeSign, Serving, WhenDown
+from .api.conversation import writable_of
 from .bridge import Hold, Kept, OverError, Talk, alone, background, next_of
 from .certs import Device
 from .errors import ConnectionLost
@@ -49,9 +50,9 @@ async def _outcome(future: Future[_T], cancel: Callable[[], None]) -> _T:
         raise
 
 
-async def _call(work: Callable[[], Awaitable[_T]]) -> _T:
-    job = background().start(work)
-    return await _outcome(job.future, job.cancel)
+async def _call(work: Callable[[], Awaitable[_T]], undo: Callable[[_T], object] | None = None) -> _T:
+    job = background().start(work, undo)
+    return await _outcome(job.future, job.give_up)
 
 
 class _Each(Generic[_T]):
@@ -66,7 +67,7 @@ class _Each(Generic[_T]):
 
     async def __anext__(self) -> _T:
         try:
-            return self._make(await _call(lambda: next_of(self._source)))
+            return self._make(await _call(lambda: next_of(self._source), self._source.give_back))
         except OverError:
             raise StopAsyncIteration from None
 
@@ -85,19 +86,22 @@ class Connection(Talk):
 
     async def receive(self, size: int) -> bytes:
         """As `ouc.Connection.receive`: exactly `size` bytes."""
-        return await _call(lambda: self._talk.receive(size))
+        return await _call(lambda: self._talk.receive(size), self._talk.give_back)
 
     async def receive_some(self, limit: int = 65_536) -> bytes:
         """As `ouc.Connection.receive_some`: what has arrived."""
-        return await _call(lambda: self._talk.receive_some(limit))
+        return await _call(lambda: self._talk.receive_some(limit), self._talk.give_back)
 
     async def receive_message(self) -> bytes:
         """As `ouc.Connection.receive_message`: the next message of an ISO-on-TCP connection."""
-        return await _call(self._talk.receive_message)
+        return await _call(self._talk.receive_message, self._talk.give_back)
 
     async def receive_into(self, data: Any) -> int:
         """As `ouc.Connection.receive_into`: fill a data block."""
-        return await _call(lambda: self._talk.receive_into(data))
+        view = writable_of(data)
+        received = await _call(lambda: self._talk.receive_for(view), self._talk.give_back)
+        view[: len(received)] = received
+        return len(received)
 
     def records(self, layout: DataBlock | type[Structure]) -> _Each[Any]:
         """As `ouc.Connection.records`: what the partner sends, record by record, until it closes."""
@@ -142,11 +146,11 @@ class Held(Hold):
 
     async def receive(self, size: int) -> bytes:
         """As `ouc.api.Held.receive`."""
-        return await _call(lambda: self._held.receive(size))
+        return await _call(lambda: self._held.receive(size), self._held.give_back)
 
     async def receive_some(self, limit: int = 65_536) -> bytes:
         """As `ouc.api.Held.receive_some`."""
-        return await _call(lambda: self._held.receive_some(limit))
+        return await _call(lambda: self._held.receive_some(limit), self._held.give_back)
 
     def changes(self) -> _Each[Happening]:
         """What happens to the connection, from the beginning on; an async iterator without an end."""
@@ -168,7 +172,7 @@ class Datagrams:
 
     async def receive(self) -> tuple[bytes, tuple[IPv4Address, int]]:
         """The next datagram, and where it came from."""
-        return await _call(self._datagrams.receive)
+        return await _call(self._datagrams.receive, self._datagrams.give_back)
 
     def __aiter__(self) -> Self:
         return self

@@ -29,15 +29,24 @@ _T = TypeVar("_T")
 class Job(Generic[_T]):
     """A call that runs in the background thread.
 
+    Args:
+        thread: Where.
+        work: What.
+        undo: Takes back what `work` gave, where the caller has given up meanwhile.
+
     Attributes:
         future: Its outcome; a cancelled job ends as cancelled.
     """
 
-    def __init__(self, thread: Background, work: Callable[[], Awaitable[_T]]) -> None:
+    def __init__(
+        self, thread: Background, work: Callable[[], Awaitable[_T]], undo: Callable[[_T], object] | None = None
+    ) -> None:
         self.future: Future[_T] = Future()
         self._thread = thread
         self._work = work
+        self._undo = undo
         self._scope = trio.CancelScope()
+        self._wanted = True
 
     async def run(self) -> None:
         """The job's task."""
@@ -45,20 +54,39 @@ class Job(Generic[_T]):
         try:
             with self._scope:
                 result = await self._work()
-        except BaseException as error:
+        except trio.Cancelled as error:
             self.future.set_exception(error)
-            if not isinstance(error, Exception):
-                raise
+            raise
+        except BaseException as error:
+            # Whatever it is (a handler's `sys.exit` too), it is the caller's, and not the end of all other connections.
+            self.future.set_exception(error)
             return
         if self._scope.cancelled_caught:
             self.future.cancel()
             self.future.set_running_or_notify_cancel()
         else:
+            if not self._wanted:
+                self._take_back(result)
             self.future.set_result(result)
+
+    def _take_back(self, result: _T) -> None:
+        if self._undo is not None:
+            self._undo(result)
 
     def cancel(self) -> None:
         """Stop it; the future tells when it has stopped. What was done stays done."""
         self._thread.call_soon(self._scope.cancel)
+
+    def give_up(self) -> None:
+        """Stop it, and nobody will look at its outcome: what it received all the same belongs to the next receive."""
+
+        def stop() -> None:
+            self._wanted = False
+            self._scope.cancel()
+            if self.future.done() and not self.future.cancelled() and self.future.exception() is None:
+                self._take_back(self.future.result())
+
+        self._thread.call_soon(stop)
 
 
 class Background:
@@ -93,14 +121,14 @@ class Background:
         except trio.RunFinishedError:
             raise LocalProtocolError("the background thread has ended with the interpreter") from None
 
-    def start(self, work: Callable[[], Awaitable[_T]]) -> Job[_T]:
-        """Run a coroutine function in the thread."""
+    def start(self, work: Callable[[], Awaitable[_T]], undo: Callable[[_T], object] | None = None) -> Job[_T]:
+        """Run a coroutine function in the thread; `undo` as `Job` takes it."""
         if threading.current_thread() is self._thread:
             raise LocalProtocolError(
                 "a blocking call inside the background thread would wait for itself",
                 remedy="Use the asynchronous face there",
             )
-        job: Job[_T] = Job(self, work)
+        job: Job[_T] = Job(self, work, undo)
 
         def begin() -> None:
             assert self._jobs is not None  # noqa: S101 - set before the thread is ready

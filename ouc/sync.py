@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from ipaddress import IPv4Address
 from types import TracebackType
@@ -25,6 +25,7 @@ import trio
 
 from . import api
 from .api import Dialling, Holding, LifeSign, Serving, WhenDown
+from .api.conversation import writable_of
 from .bridge import Hold, Job, Kept, OverError, Talk, alone, background, next_of
 from .certs import Device
 from .errors import ConnectionLost
@@ -40,32 +41,38 @@ _THREADS = 128
 
 def _wait(job: Job[_T], timeout: float | None, what: str) -> _T:
     try:
+        return _limited(job, timeout, what)
+    except BaseException as error:
+        # Ctrl-C, or a signal's `sys.exit`: what the program gives up must not go on behind its back.
+        if not isinstance(error, Exception):
+            job.give_up()
+            _settled(job.future)
+        raise
+
+
+def _limited(job: Job[_T], timeout: float | None, what: str) -> _T:
+    try:
         return job.future.result(timeout)
     except FutureTimeoutError:
-        # Raised by the job itself, or by our waiting: only the second leaves it running.
-        if job.future.done():
-            raise
-        job.cancel()
-        _settled(job.future)
+        # Raised by the job itself, or by our waiting: only the second leaves it running, or sees it end just now.
+        if not job.future.done():
+            job.cancel()
+            _settled(job.future)
         if not job.future.cancelled():
             return job.future.result()
-    except KeyboardInterrupt:
-        # What the program gives up must not go on behind its back, and take bytes that a later call wants.
-        job.cancel()
-        _settled(job.future)
-        raise
     raise TimeoutError(f"{what} took longer than {timeout:g} s")
 
 
 def _settled(future: Future[Any]) -> None:
-    try:
+    """Wait for its end, whatever that is."""
+    with contextlib.suppress(CancelledError):
         future.exception()
-    except BaseException:
-        return
 
 
-def _call(work: Callable[[], Any], timeout: float | None, what: str) -> Any:
-    return _wait(background().start(work), timeout, what)
+def _call(
+    work: Callable[[], Any], timeout: float | None, what: str, undo: Callable[[Any], object] | None = None
+) -> Any:
+    return _wait(background().start(work, undo), timeout, what)
 
 
 class _Open(Generic[_T]):
@@ -103,10 +110,16 @@ def _entered(kept: Kept[_T], timeout: float | None, what: str = "connecting") ->
         return kept.entered.result(timeout)
     except FutureTimeoutError:
         if kept.entered.done():
-            raise
+            return kept.entered.result()
         kept.cancel()
         _settled(kept.close())
         raise TimeoutError(f"{what} took longer than {timeout:g} s") from None
+    except BaseException as error:
+        # Ctrl-C: nobody will ever close what opens now.
+        if not isinstance(error, Exception):
+            kept.cancel()
+            _settled(kept.finished)
+        raise
 
 
 class Conversation(Talk):
@@ -135,7 +148,7 @@ class Conversation(Talk):
         Raises:
             TimeoutError: It took longer; what has arrived so far is the beginning of the next receive.
         """
-        return bytes(_call(lambda: self._talk.receive(size), timeout, "receiving"))
+        return bytes(_call(lambda: self._talk.receive(size), timeout, "receiving", self._talk.give_back))
 
     def receive_some(self, limit: int = 65_536, *, timeout: float | None = None) -> bytes:
         """As `ouc.Connection.receive_some`: what has arrived.
@@ -143,7 +156,7 @@ class Conversation(Talk):
         Raises:
             TimeoutError: Nothing arrived in time.
         """
-        return bytes(_call(lambda: self._talk.receive_some(limit), timeout, "receiving"))
+        return bytes(_call(lambda: self._talk.receive_some(limit), timeout, "receiving", self._talk.give_back))
 
     def receive_message(self, *, timeout: float | None = None) -> bytes:
         """As `ouc.Connection.receive_message`: the next message of an ISO-on-TCP connection.
@@ -151,7 +164,7 @@ class Conversation(Talk):
         Raises:
             TimeoutError: Nothing arrived in time.
         """
-        return bytes(_call(lambda: self._talk.receive_message(), timeout, "receiving"))
+        return bytes(_call(self._talk.receive_message, timeout, "receiving", self._talk.give_back))
 
     def receive_into(self, data: Any, *, timeout: float | None = None) -> int:
         """As `ouc.Connection.receive_into`: fill a data block.
@@ -159,7 +172,10 @@ class Conversation(Talk):
         Raises:
             TimeoutError: It took longer; `data` is unchanged.
         """
-        return int(_call(lambda: self._talk.receive_into(data), timeout, "receiving"))
+        view = writable_of(data)
+        received = _call(lambda: self._talk.receive_for(view), timeout, "receiving", self._talk.give_back)
+        view[: len(received)] = received
+        return len(received)
 
     def records(self, layout: DataBlock | type[Structure]) -> Iterator[Any]:
         """As `ouc.Connection.records`: what the partner sends, record by record, until it closes."""
@@ -179,7 +195,7 @@ class Conversation(Talk):
 def _each(source: Any) -> Iterator[Any]:
     while True:
         try:
-            value = _call(lambda: next_of(source), None, "receiving")
+            value = _call(lambda: next_of(source), None, "receiving", source.give_back)
         except OverError:
             return
         yield value
@@ -232,7 +248,7 @@ class Held(_Open[api.Held], Hold):
         Raises:
             TimeoutError: It took longer.
         """
-        return bytes(_call(lambda: self._value.receive(size), timeout, "receiving"))
+        return bytes(_call(lambda: self._value.receive(size), timeout, "receiving", self._value.give_back))
 
     def receive_some(self, limit: int = 65_536, *, timeout: float | None = None) -> bytes:
         """As `ouc.api.Held.receive_some`.
@@ -240,7 +256,7 @@ class Held(_Open[api.Held], Hold):
         Raises:
             TimeoutError: Nothing arrived in time.
         """
-        return bytes(_call(lambda: self._value.receive_some(limit), timeout, "receiving"))
+        return bytes(_call(lambda: self._value.receive_some(limit), timeout, "receiving", self._value.give_back))
 
     def changes(self) -> Iterator[Happening]:
         """What happens to the connection, from the beginning on; an iterator without an end."""
@@ -267,7 +283,7 @@ class Datagrams(_Open[api.Datagrams]):
         Raises:
             TimeoutError: None came in time.
         """
-        data, sender = _call(self._value.receive, timeout, "receiving")
+        data, sender = _call(self._value.receive, timeout, "receiving", self._value.give_back)
         return data, sender
 
 

@@ -20,7 +20,7 @@ from ..s7 import DataBlock, Structure
 from ..tls import TLSFacts
 from ..wire import AreaTooSmallError
 
-__all__ = ["MAX_RECEIVE", "ConnectionFacts", "Conversation", "bytes_of", "streams_only"]
+__all__ = ["MAX_RECEIVE", "ConnectionFacts", "Conversation", "bytes_of", "streams_only", "writable_of"]
 
 # The most that one `receive` may ask for; TSEND moves at most 65,536 bytes, and partners join messages.
 MAX_RECEIVE = 16 * 1024 * 1024
@@ -261,11 +261,18 @@ class Conversation(ABC):
         Raises:
             ConnectionLost, ParameterError: As `receive`; `data` is unchanged then.
         """
-        target = area(data)
-        view = target.writable(len(target))
-        received = await (self.receive_some(len(target)) if self._has_messages else self.receive(len(target)))
+        view = writable_of(data)
+        received = await self.receive_for(view)
         view[: len(received)] = received
         return len(received)
+
+    async def receive_for(self, view: memoryview) -> bytes:
+        """What `receive_into` fills an area with; the area itself is not touched."""
+        return await (self.receive_some(view.nbytes) if self._has_messages else self.receive(view.nbytes))
+
+    def give_back(self, data: bytes) -> None:
+        """Put what the last receive gave in front of what comes next; for a face whose caller was gone by then."""
+        self._left = data + self._left
 
     def records(self, layout: DataBlock | type[Structure]) -> Records:
         """What the partner sends, record by record, until it closes; an async iterator.
@@ -296,6 +303,7 @@ class Records:
 
     def __init__(self, conversation: Conversation, layout: DataBlock | type[Structure]) -> None:
         self._conversation = conversation
+        self._image = b""
         if isinstance(layout, DataBlock):
             struct = layout.layout
             self._size = struct.size
@@ -308,17 +316,27 @@ class Records:
 
     async def __anext__(self) -> Any:
         try:
-            image = await self._conversation.receive(self._size)
+            self._image = await self._conversation.receive(self._size)
         except ConnectionLost:
             if self._conversation.ended and not self._conversation.incomplete:
                 raise StopAsyncIteration from None
             raise
-        return self._make(image)
+        return self._make(self._image)
+
+    def give_back(self, _: Any) -> None:
+        """As `Conversation.give_back`, for the record given last."""
+        self._conversation.give_back(self._image)
 
 
 def bytes_of(data: Any) -> memoryview:
     """The bytes of what a program wants to send: anything with a buffer, a `DataBlock`, a `Structure`."""
     return memoryview(data.to_bytes()) if isinstance(data, Structure) else area(data).view
+
+
+def writable_of(data: Any) -> memoryview:
+    """The bytes that a receive may fill: a `DataBlock`, a bytearray, a writable memoryview."""
+    target = area(data)
+    return target.writable(len(target))
 
 
 def streams_only(end: Endpoint) -> None:

@@ -23,6 +23,7 @@ class Datagrams:
         self._port = port
         self._link = link
         self._bell = bell
+        self._back: list[tuple[bytes, tuple[IPv4Address, int]]] = []
 
     @property
     def connection_id(self) -> int:
@@ -66,6 +67,9 @@ class Datagrams:
         Raises:
             LocalProtocolError: TDISCON, STOP or the end of the station has closed the port.
         """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self._back:
+            return self._back.pop()
         area = bytearray(self._port.max_length(self._link) + 1)
         size = 0
 
@@ -82,6 +86,10 @@ class Datagrams:
         if not size:
             raise LocalProtocolError("the port was closed", status=0x80A3, where=f"UDP port {self.local_port}")
         return bytes(area[:size]), self._link.inbox.sender
+
+    def give_back(self, given: tuple[bytes, tuple[IPv4Address, int]]) -> None:
+        """The next datagram to be received is this one again."""
+        self._back.append(given)
 
     def __aiter__(self) -> Self:
         return self

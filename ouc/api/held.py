@@ -13,7 +13,6 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Literal, Self, TypeAlias
 
-import attrs
 import trio
 
 from ..connection import Link, LinkEvent, LinkState, Port, SendJob
@@ -26,6 +25,7 @@ from ..transport import Background
 from ..wire import Delivery
 from .bell import Bell
 from .conversation import Conversation, bytes_of, streams_only
+from .sign import LifeSign
 
 __all__ = ["Held", "HeldConnection", "LifeSign", "WhenDown"]
 
@@ -35,29 +35,6 @@ _log = logging.getLogger("ouc.api")
 WhenDown: TypeAlias = Literal["raise", "wait", "latest"]
 # Changes kept for a program that does not look; older ones are forgotten, and counted.
 _CHANGES = 256
-
-
-@attrs.frozen(kw_only=True)
-class LifeSign:
-    """Notices a dead partner long before TCP's keep-alive does.
-
-    Attributes:
-        every: Seconds without a message of ours after which `message` is sent; 0 sends nothing.
-        message: What is sent; the partner's program must know it. Needed where `every` is not 0.
-        patience: Seconds without a byte from the partner after which the connection counts as lost (16#80C7); 0 waits for
-            ever.
-    """
-
-    every: float = 0.0
-    message: bytes = b""
-    patience: float = 0.0
-
-    def __attrs_post_init__(self) -> None:
-        if self.every < 0 or self.patience < 0 or (self.every and not self.message) or not (self.every or self.patience):
-            raise ParameterError(
-                "a life sign needs `every` with a message, or `patience`, in seconds", where="life_sign",
-                remedy="LifeSign(every=1, message=b'...', patience=5)",
-            )  # fmt: skip
 
 
 class HeldConnection(Conversation):
@@ -159,6 +136,10 @@ class Changes:
         if not self._waiting:
             raise StopAsyncIteration
         return self._waiting.popleft()
+
+    def give_back(self, happening: Happening) -> None:
+        """The next one to be given is this one again."""
+        self._waiting.appendleft(happening)
 
 
 class Held:
@@ -341,6 +322,14 @@ class Held:
         self._shown = self._current.number
         self._current.shown = True
         return self._current
+
+    def give_back(self, given: bytes | HeldConnection) -> None:
+        """As `Conversation.give_back`; an establishment is given by the iteration again."""
+        if isinstance(given, HeldConnection):
+            self._shown = given.number - 1
+        elif (source := self._source or self._current) is not None:
+            self._source = source
+            source.give_back(given)
 
     def changes(self) -> Changes:
         """What happens to the connection, from the beginning on: `UP`, `REFUSED`, `LOST`, each with its reason.

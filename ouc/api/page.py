@@ -32,6 +32,10 @@ _PARTS: Final[tuple[tuple[str, tuple[Any, ...]], ...]] = (
 )
 
 
+# What the blocking and the asyncio face ask for, and no program.
+_FOR_FACES = {"give_back", "receive_for", "room_made"}
+
+
 def page() -> str:
     """The whole page."""
     parts = [_HEAD]
@@ -50,7 +54,9 @@ def _described(thing: Any) -> str:
     rows = [
         f"| `{name}{'' if isinstance(member, property) else _signature(member)}` | {_first(member)} | {_raises(member)} |"
         for name, member in vars(thing).items()
-        if not name.startswith("_") and (callable(member) or isinstance(member, property)) and inspect.getdoc(member)
+        if not (name.startswith("_") or name in _FOR_FACES)
+        and (callable(member) or isinstance(member, property))
+        and inspect.getdoc(member)
     ]
     if not rows:
         return own

@@ -184,3 +184,53 @@ def test_Ctrl_C_in_a_receive_stops_it_and_loses_nothing(partner: tuple[int, sock
                 signal.signal(signal.SIGINT, before)
             other.sendall(b"def")
             assert connection.receive(6, timeout=10) == b"abcdef"
+
+
+def test_a_handler_that_exits_ends_its_server_and_no_other_connection(partner: tuple[int, socket.socket]) -> None:
+    def handler(_: sync.Conversation) -> None:
+        raise SystemExit(3)
+
+    port, listener = partner
+    served = free_port()
+    with sync.connect("127.0.0.1", port, plain=True, timeout=10) as connection:
+        other, _ = listener.accept()
+        with other:
+            with pytest.raises(SystemExit), sync.serve(served, handler, plain=True) as server:
+                with socket.create_connection(("127.0.0.1", served)):
+                    server.wait(timeout=20)
+            connection.send(b"still here", timeout=10)
+            assert other.recv(10) == b"still here"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to threads")
+def test_Ctrl_C_while_connecting_leaves_nothing_open(partner: tuple[int, socket.socket]) -> None:
+    import signal
+
+    port, listener = partner
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    main = threading.main_thread().ident
+    assert main is not None
+
+    def interrupt() -> None:
+        # As soon as the partner has been dialled; it never answers the hello.
+        other, _ = listener.accept()
+        taken.append(other)
+        other.recv(1)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    taken: list[socket.socket] = []
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            sync.connect("127.0.0.1", port, ca=_ca())
+    finally:
+        signal.signal(signal.SIGINT, before)
+        thread.join(20)
+    with taken[0] as other:
+        other.settimeout(20)
+        try:
+            while other.recv(4096):
+                pass
+        except ConnectionResetError:
+            pass
