@@ -37,6 +37,10 @@ class DatagramLife(Life):
         """Begin to send one datagram."""
         if self._udp is None:
             job.failure = Failure("the connection is not established", Status(0x80A1))
+        elif job.to is None:
+            job.failure = Failure(
+                "a datagram needs an address", Status(0x80B3), remedy="Use TUSEND, or Station.datagrams"
+            )
         else:
             self.start(partial(self._transmit, self._udp, job))
 
@@ -86,6 +90,10 @@ class DatagramLife(Life):
         async with trio.open_nursery() as nursery:
             for number in range(udp.listening):
                 nursery.start_soon(self._collect, udp, number)
+        if self._udp is None:
+            # The network failed below the port: open it anew.
+            await trio.sleep(_AGAIN)
+            self.host.report(self.link, LinkEvent.RETRY_DUE)
 
     async def _collect(self, udp: UDPPort, number: int) -> None:
         link, addresses = self.link, self.host.opener.addresses
@@ -98,6 +106,7 @@ class DatagramLife(Life):
             except trio.ClosedResourceError:
                 return
             except OSError as error:
+                self.abort()
                 self.host.tell(link, LinkEvent.LOST, failure=explain(error).failure)
                 return
             sender = addresses.to_plant(host)

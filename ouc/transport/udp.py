@@ -13,6 +13,7 @@ from ipaddress import IPv4Address
 
 import trio
 
+from .busy import Budget
 from .tcp import Tap
 
 __all__ = ["UDPPort"]
@@ -49,6 +50,8 @@ class UDPPort:
         self._tap = tap
         self._sockets: list[socket.socket] = []
         self._closed = False
+        # A flood must not keep other tasks from their turn: the empty ones fill no inbox.
+        self._budget = Budget()
         try:
             self._main = self._open(address, port)
             self._main.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
@@ -130,13 +133,15 @@ class UDPPort:
             trio.ClosedResourceError: This side has closed.
         """
         sock = self._sockets[number]
-        await trio.lowlevel.checkpoint_if_cancelled()
+        await self._budget.start()
+        waited = False
         while True:
             if self._closed:
                 raise trio.ClosedResourceError("this side has closed the port")
             try:
                 data, (host, port) = sock.recvfrom(LONGEST)
             except BlockingIOError:
+                waited = True
                 await trio.lowlevel.wait_readable(sock)
             except OSError as error:
                 # What an earlier datagram met on its way is no failure of this port (Windows reports a reset).
@@ -146,6 +151,7 @@ class UDPPort:
             else:
                 if self._tap is not None:
                     self._tap("received", data)
+                await self._budget.finish(waited=waited)
                 return data, IPv4Address(host), port
 
     def close(self) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 import threading
+from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
@@ -12,11 +15,14 @@ import trio.testing
 from ouc.certs import Device
 from ouc.connection import Link, LinkEvent, LinkState
 from ouc.errors import Failure
+from ouc.station import datagrams as datagram_life
 from ouc.status import Status
-from ouc.transport import opening, tcp
+from ouc.transport import UDPPort, opening, tcp
 
 from ..plant import client_description, free_port, server_description
 from .test_hostile import stranger
+from .test_messages import datagrams, no_own_addresses
+from .test_messages import station as plain_station
 from .test_station import station
 
 
@@ -107,3 +113,53 @@ async def test_a_handshake_that_ends_with_TDISCON_does_not_come_up(monkeypatch: 
         await until(lambda: links[0].state is LinkState.ABSENT)
         assert links[0].epoch == 0
         assert [happening.event for happening in told] == []
+
+
+# -- UDP ---------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_flood_of_empty_datagrams_leaves_other_tasks_their_turn() -> None:
+    udp = UDPPort(IPv4Address("127.0.0.1"), 0)
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await trio.lowlevel.checkpoint()
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for _ in range(100):
+            sock.sendto(b"", ("127.0.0.1", udp.port))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(other)
+            for _ in range(100):
+                with trio.fail_after(30):
+                    await udp.receive()
+            nursery.cancel_scope.cancel()
+    udp.close()
+    assert turns >= 2
+
+
+@no_own_addresses
+async def test_a_UDP_port_whose_network_failed_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(datagram_life, "_AGAIN", 0.01)
+    original = UDPPort.receive
+    failing = [OSError(errno.ENETDOWN, "down")]
+
+    async def receive(udp: UDPPort, number: int = 0) -> Any:
+        if failing:
+            raise failing.pop()
+        return await original(udp, number)
+
+    monkeypatch.setattr(UDPPort, "receive", receive)
+    port = free_port()
+    async with plain_station(1) as one:
+        link = one.port.establish(datagrams(port))
+        await until(lambda: link.epoch == 2 and link.established)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.sendto(b"x", ("127.0.0.1", port))
+        await until(lambda: len(link.inbox) == 1)
+        # Nor does a job without an address do any harm.
+        job = one.port.send(link, b"to whom?")
+        assert job.failure is not None
