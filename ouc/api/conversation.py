@@ -20,7 +20,7 @@ from ..s7 import DataBlock, Structure
 from ..tls import TLSFacts
 from ..wire import AreaTooSmallError
 
-__all__ = ["MAX_RECEIVE", "ConnectionFacts", "Conversation", "bytes_of", "streams_only", "writable_of"]
+__all__ = ["MAX_RECEIVE", "ConnectionFacts", "Conversation", "bytes_of", "streams_only", "taken_away", "writable_of"]
 
 # The most that one `receive` may ask for; TSEND moves at most 65,536 bytes, and partners join messages.
 MAX_RECEIVE = 16 * 1024 * 1024
@@ -337,6 +337,15 @@ def writable_of(data: Any) -> memoryview:
     """The bytes that a receive may fill: a `DataBlock`, a bytearray, a writable memoryview."""
     target = area(data)
     return target.writable(len(target))
+
+
+def taken_away(link: Link) -> LocalProtocolError:
+    """Why a connection will never stand again: its ID is no longer in the table."""
+    return LocalProtocolError(
+        f"connection {link.connection_id} was taken away",
+        status=0x80A3,
+        remedy="TDISCON with this ID, STOP, or leaving the station ends it; open it again",
+    )
 
 
 def streams_only(end: Endpoint) -> None:

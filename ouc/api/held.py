@@ -24,7 +24,7 @@ from ..tls import TLSFacts
 from ..transport import Background
 from ..wire import Delivery
 from .bell import Bell
-from .conversation import Conversation, bytes_of, streams_only
+from .conversation import Conversation, bytes_of, streams_only, taken_away
 from .sign import LifeSign
 
 __all__ = ["Held", "HeldConnection", "LifeSign", "WhenDown"]
@@ -305,11 +305,7 @@ class Held:
 
     def _check_there(self) -> None:
         if self._gone:
-            raise LocalProtocolError(
-                f"connection {self.link.connection_id} was taken away",
-                status=0x80A3,
-                remedy="TDISCON with this ID, STOP, or leaving the station ends a held connection; hold it again",
-            )
+            raise taken_away(self.link)
 
     def __aiter__(self) -> Self:
         return self

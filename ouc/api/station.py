@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import Any, NoReturn
 
@@ -18,7 +18,7 @@ from ..transport import Background, Listener, Reception, TCPStream, Wire
 from ..wire import Inbox
 from .bell import Bell
 from .connection import Connection
-from .conversation import streams_only
+from .conversation import streams_only, taken_away
 from .datagrams import Datagrams
 from .held import Held, LifeSign, WhenDown
 
@@ -75,7 +75,12 @@ class Station(station.Station):
         link = self.port.establish(description, direct=True)
         try:
             streams_only(link.endpoint)
-            wire = await self._open(link)
+            with _while_there(link):
+                wire = await self._open(link)
+            if not link.state:
+                # In the instant in which it came up.
+                wire.tcp.abort()
+                raise taken_away(link)
             connection = Connection(link, wire)
             self._direct[link] = wire
             self.port.report(link, LinkEvent.UP)
@@ -154,6 +159,7 @@ class Station(station.Station):
         Args:
             description: Passive; RemoteAddress 0.0.0.0 and RemotePort 0 admit any address.
             handler: Called with each `Connection`; it is closed when `handler` returns.
+            LocalProtocolError: TDISCON, STOP or the end of the station has taken the connection away (16#80A3).
             at_once: Partners at the same time, 1 or more; further ones are reset. By default what the profile has left.
             task_status: For `nursery.start`: serving has begun, the port is open.
 
@@ -189,7 +195,7 @@ class Station(station.Station):
                 finally:
                     partners -= 1
 
-            with self.opener.listen(link.endpoint) as listener:
+            with _while_there(link), self.opener.listen(link.endpoint) as listener:
                 task_status.started()
                 await self._reception(link, listener, admit, lambda: partners >= most, at_once=most).run()
         finally:
@@ -291,3 +297,25 @@ class Station(station.Station):
             # The socket is closed by now; the ID and the port are free a moment later.
             with trio.CancelScope(shield=True):
                 await bell.until(lambda: not link.state)
+
+
+@contextmanager
+def _while_there(link: Link) -> Iterator[None]:
+    """End what waits inside when somebody else takes the connection's ID out of the table.
+
+    Raises:
+        LocalProtocolError: That has happened.
+    """
+    with trio.CancelScope() as scope:
+
+        def look() -> None:
+            if not link.state:
+                scope.cancel()
+
+        link.watchers.append(look)
+        try:
+            yield
+        finally:
+            link.watchers.remove(look)
+    if scope.cancelled_caught:
+        raise taken_away(link)

@@ -163,9 +163,14 @@ class Station:
                 "the station is not running", remedy="Use it inside 'async with Station(...) as station:'"
             )
         if link.direct:
-            # Whoever opened the link in Python style does its waiting himself.
+            # Whoever opened the link in Python style does its waiting himself, and learns of TDISCON, T_RESET and STOP
+            # from its stream. The partners of a server share one description.
+            if effect in (Effect.CLOSE, Effect.DROP):
+                for other, wire in tuple(self._direct.items()):
+                    if other.description is link.description:
+                        wire.tcp.abort()
             if effect is Effect.CLOSE:
-                self.port.report(link, LinkEvent.GONE)
+                self.report(link, LinkEvent.GONE)
             return
         if link not in self._lives:
             datagrams = link.endpoint.protocol == "UDP"
