@@ -89,3 +89,45 @@ async def test_any_sequence_of_sends_cancellations_and_cuts_loses_nothing_silent
     for number in set(story.sent) - set(story.received):
         following = next(one for one in story.received if one > number)
         assert following in story.firsts, f"{number} is missing, and nothing was told"
+
+
+async def take(server: Held, story: Story, chance: random.Random, last: trio.Event, final: int) -> None:
+    """As `listen`, by the calls of the held connection itself, which go over from one establishment to the next."""
+    while not last.is_set():
+        try:
+            with trio.move_on_after(chance.choice([0, 0.001, 20])):
+                (number,) = struct.unpack(">Q", await server.receive(8))
+                story.received.append(number)
+                if number == final:
+                    last.set()
+        except ConnectionLost:
+            await trio.lowlevel.checkpoint()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_cancelled_receives_and_resets_neither_double_nor_reorder_nor_lose_what_had_arrived(seed: int) -> None:
+    chance, story, last = random.Random(seed), Story(), trio.Event()
+    async with both(when_down="wait") as (client, server, one):
+        async with trio.open_nursery() as nursery:
+            cuts = 0
+            for number in range(STEPS):
+                what = chance.random()
+                if what < 0.05 and server.up:
+                    cuts += 1
+                    cut(one)
+                elif what < 0.08 and client.up:
+                    cuts += 1
+                    client.port.reset(client.link)
+                await send(client, number, story, chance.choice([0, 20]))
+                if number == STEPS // 3:
+                    # Until now nobody received: what came meanwhile waits.
+                    nursery.start_soon(take, server, story, chance, last, STEPS)
+            while not last.is_set():
+                await client.wait_up()
+                await send(client, STEPS, story, 20)
+                with trio.move_on_after(0.05):
+                    await last.wait()
+    numbers = [number for number in story.received if number < STEPS]
+    assert numbers == sorted(set(numbers)), "doubled or reordered"
+    lost = set(story.sent) - set(story.received)
+    assert not lost or cuts, "lost although nothing was cut"
