@@ -141,8 +141,8 @@ class StreamLife(Life):
                 judge=partial(self.host.opener.open_passive, self.link.endpoint),
                 admit=self.admit,
                 refuse=self.refuse,
-                # The end has its partner: a second one is refused by a reset, or left in the queue.
-                occupied=lambda: self.link.established,
+                # The end has its partner, or is saying goodbye to it: a second one is refused by a reset, or left waiting.
+                occupied=lambda: self.link.state is not LinkState.LISTENING,
                 vacancy=None if self.host.profile.refuse_second_partner else self._vacancy,
             )
             await door.run()
