@@ -192,12 +192,13 @@ class _File:
         self.document = self._open(header, first, body)
         self.store = self._read(self.document)
 
-    def _look(self) -> tuple[int, int, int] | None:
+    def _look(self) -> tuple[int, ...] | None:
         try:
             found = os.stat(self._name)  # noqa: PTH116 - asked before every handshake; half the time of Path.stat
         except OSError:
             return None
-        return found.st_mtime_ns, found.st_size, found.st_ino
+        # The last one cannot be set by whoever restores a file with its old date.
+        return found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns
 
     def _open(self, header: dict[str, Any], first: bytes, body: bytes) -> dict[str, Any]:
         # Whether a file is sealed is not the file's to say once a password was given.

@@ -62,7 +62,7 @@ class Device:
 
     @property
     def generation(self) -> int:
-        """Grows whenever what the device holds has changed."""
+        """Grows whenever what the device holds has changed; begins anew where another file takes the place of this one."""
         return self._download().generation
 
     @property

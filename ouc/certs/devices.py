@@ -253,8 +253,9 @@ def ids_on(state: State, device: DeviceConfig) -> tuple[int, ...]:
 def content(state: State, device: DeviceConfig) -> tuple[object, ...]:
     """What a download consists of, comparable: equal content is no new generation for the device."""
     roles = _roles(state.entries, device)
+    on_device = ((role, state.entries[number]) for number, role in roles.items())
     return (
-        tuple((number, role, state.entries[number].facts.fingerprint) for number, role in roles.items()),
+        tuple((one.id, role, one.facts.fingerprint, one.has_key, one.issuer_id) for role, one in on_device),
         device.revocation,
         tuple(state.groups.values()),
         tuple((issuer, crl.number, crl.der) for issuer, crl in state.crls.items() if issuer in roles),

@@ -189,11 +189,12 @@ class FileBacking:
         self.path: Final = path
         # Of an unprotected project: the keys themselves. The file holds tokens, which mean nothing to another process.
         self.memory: MemoryVault | None = None
-        self._state: State | None = None
+        self._state: State | None
         self._watch()
 
     def _watch(self) -> None:
         self._process, self._inode, self._version = os.getpid(), self._look(), -1
+        self._state = None  # of another file perhaps, which may have counted to the same generation
         with _said_clearly(self.path):
             self._watcher = _connect(self.path)
         # Python 3.13 warns about connections that nobody closed; a project that is simply dropped is no mistake.
@@ -221,7 +222,7 @@ class FileBacking:
             version = self._watcher.execute("PRAGMA data_version").fetchone()[0]
             if self._state is not None and version == self._version:
                 return self._state
-            if self._state is None or self._generation(self._watcher) != self._state.generation:
+            if self._state is None or not self._is_of(self._watcher, self._state):
                 self._state = self._load()
             self._version = version
             return self._state
@@ -232,8 +233,10 @@ class FileBacking:
             return str(self._watcher.execute("SELECT value FROM project WHERE name = ?", (name,)).fetchone()[0])
 
     @staticmethod
-    def _generation(connection: sqlite3.Connection) -> int:
-        return int(connection.execute("SELECT value FROM project WHERE name = 'generation'").fetchone()[0])
+    def _is_of(connection: sqlite3.Connection, state: State) -> bool:
+        """Whether the state is this file's newest. A generation alone says nothing: other files count as well."""
+        values = dict(connection.execute("SELECT name, value FROM project WHERE name IN ('generation', 'uuid')"))
+        return (values.get("generation"), values.get("uuid")) == (str(state.generation), state.uuid)
 
     def _load(self) -> State:
         connection = _connect(self.path)
@@ -260,8 +263,8 @@ class FileBacking:
             connection = _connect(self.path)
             try:
                 connection.execute("BEGIN IMMEDIATE")
-                state = self._state
-                if state is None or self._generation(connection) != state.generation:
+                state = self._state if self._look() == self._inode else None
+                if state is None or not self._is_of(connection, state):
                     state = self._here(_read(connection, self.path))
                 draft = work(state)
                 following = draft.finished()

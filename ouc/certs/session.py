@@ -50,7 +50,7 @@ class Session:
         self._make_key = make_key
         self.user = user
         self.right: Right = right
-        self._stores: dict[str, tuple[int, tuple[object, ...], DeviceStore]] = {}
+        self._stores: dict[str, tuple[State, tuple[object, ...], DeviceStore]] = {}
 
     def __repr__(self) -> str:
         state = self._backing.current()
@@ -165,15 +165,16 @@ class Session:
     def _download(self, name: str) -> DeviceStore:
         state = self._backing.current()
         known = self._stores.get(name)
-        if known is not None and known[0] == state.generation:
+        # The very same state: a file in the place of this one may hold another state with the same number.
+        if known is not None and known[0] is state:
             return known[2]
         config = state.device(name)
         content = tables.content(state, config)
         if known is not None and known[1] == content:
-            self._stores[name] = (state.generation, content, known[2])
+            self._stores[name] = (state, content, known[2])
             return known[2]
         store = self._snapshot(state, config, known[2] if known is not None else None)
-        self._stores[name] = (state.generation, content, store)
+        self._stores[name] = (state, content, store)
         return store
 
     def _snapshot(self, state: State, config: DeviceConfig, older: DeviceStore | None) -> DeviceStore:

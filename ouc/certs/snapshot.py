@@ -1,6 +1,6 @@
 """What one device holds at one moment: an immutable answer to every reference.
 
-A station asks it before each handshake, so an answer costs a dictionary look-up. A new generation of the project is a new
+A station asks it before each handshake, so an answer costs a dictionary look-up. A change of the project is a new
 snapshot; an old one keeps telling what it told.
 
 Reference 0, unknown and unsuitable IDs: ../design/defaults.md and certificates.md 4.1.
@@ -8,6 +8,7 @@ Reference 0, unknown and unsuitable IDs: ../design/defaults.md and certificates.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final, Literal, TypeAlias
@@ -125,9 +126,14 @@ class Changes:
 class DeviceStore:
     """The certificates of one device, one generation. Immutable.
 
+    Attributes:
+        digest: Of everything that decides what a reference means: certificates, which keys are there, roles, groups,
+            revocation lists and policy. Whatever is kept for a snapshot is kept under its digest; `generation` is for
+            people, because another file in the place of this one may have counted to the same number.
+
     Args:
         device: Name of the device.
-        generation: Grows with every change of what the device holds.
+        generation: Grows with every change of what the device holds, as long as the file behind it is the same.
         held: At most 64 certificates.
         zero: IDs that reference 0 stands for; by default every CA that is not only part of an own chain.
         groups: Members of the groups of anchors by group ID.
@@ -170,6 +176,16 @@ class DeviceStore:
         self._by_fingerprint = {one.facts.fingerprint: one.id for one in self.held.values()}
         self._own: dict[int, OwnCertificate] = {one.id: self._show(one) for one in self.held.values() if one.key is not None}
         self._trust: dict[tuple[int | tuple[int, ...], Side], Trust] = {}
+        self.digest: Final = self._digest()
+
+    def _digest(self) -> bytes:
+        held = [
+            (one.id, one.role, one.issuer_id, one.key is not None, one.certificate.fingerprint(hashes.SHA256()))
+            for one in self.held.values()
+        ]
+        crls = [crl.fingerprint(hashes.SHA256()) for crl in self.crls]
+        decides = (self.device, held, self.zero, sorted(self.groups.items()), crls, self.revocation)
+        return hashlib.sha256(repr(decides).encode()).digest()
 
     def __repr__(self) -> str:
         return f"DeviceStore({self.device!r}, generation={self.generation}, ids={tuple(self.held)})"

@@ -1,7 +1,7 @@
 """From a policy and credentials to OpenSSL's context, built once and never changed.
 
 A context is shared by every connection with the same settings; what belongs to one connection (clock, expected address,
-what was observed) is set on the connection. A new generation of the device's certificates means new contexts.
+what was observed) is set on the connection. Another content of the device's certificates means new contexts.
 """
 
 from __future__ import annotations
@@ -233,7 +233,7 @@ def utc_now() -> datetime:
 
 
 class Contexts:
-    """The contexts of one generation of a device's certificates, each built once.
+    """The contexts of one snapshot of a device's certificates, each built once; another snapshot needs contexts of its own.
 
     Args:
         key_log: Passed to every context that is built; see `TLSContext.build`.

@@ -10,8 +10,8 @@ So nothing is resumed on OpenSSL's word alone:
 2. *After* the handshake it must have been that very session, and the chain is verified once more. What fails here ends
    the connection before a byte of data passes; only a clock that moved on in between can do that.
 
-Trust, revocation lists and the own certificate need no check of their own: they belong to one generation of the device's
-certificates, each generation has contexts of its own, and a context begins without memory.
+Trust, revocation lists and the own certificate need no check of their own: they belong to one content of the device's
+certificates (`DeviceStore.digest`), each content has contexts of its own, and a context begins without memory.
 
 A server has to choose before OpenSSL reads the ClientHello, because pyOpenSSL binds no callback that could decline a
 session. It reads the hello itself (`ouc.tls.hello`) and hands it to one of two contexts that differ in nothing but their

@@ -72,7 +72,7 @@ class Opener:
     key_log: Callable[[bytes], None] | None = None
     iso_port: int = ISO_PORT
     servers: tuple[NameServer, ...] | None = None
-    _contexts: tuple[int, Contexts] | None = None
+    _contexts: tuple[bytes, Contexts] | None = None
 
     async def open_active(self, end: Endpoint) -> Wire:
         """Dial the partner and, on a secure connection, agree with it on TLS; one attempt.
@@ -312,14 +312,15 @@ class Opener:
         """The context for the certificates of this very moment.
 
         One snapshot answers both questions. Certificates resolved earlier, before dialling say, would enter the cache of
-        a generation that has already renewed them.
+        a download that has already renewed them. Contexts, and the sessions that may be resumed in them, belong to the
+        content of a snapshot, never to its number: another file can bring the same number.
 
         Raises:
             CertificateError: A reference does not do what its role needs, or the own certificate cannot be used.
         """
         store = self.store()
-        if self._contexts is None or self._contexts[0] != store.generation:
-            self._contexts = (store.generation, Contexts(key_log=self.key_log))
+        if self._contexts is None or self._contexts[0] != store.digest:
+            self._contexts = (store.digest, Contexts(key_log=self.key_log))
         return self._contexts[1].get(self.policy, _resolve(store, end), server_side=not end.active)
 
     def credentials(self, end: Endpoint) -> Credentials | None:
