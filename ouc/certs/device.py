@@ -18,7 +18,7 @@ from .entry import summary
 from .keys import same_public_key
 from .links import find_issuer
 from .material import Material, Source, read
-from .snapshot import DeviceStore, Held, OwnCertificate, Trust
+from .snapshot import DeviceStore, Held, OwnCertificate, Trust, refuse_too_many
 
 __all__ = ["Device", "Resolution"]
 
@@ -169,6 +169,7 @@ def _loose_store(name: str, trusted: Material, own: Material | None) -> DeviceSt
     if own is not None:
         extra = [one for one in own.leaf_first() if one not in trusted.certificates]
         certificates |= dict(enumerate(extra, start=len(certificates) + 1))
+    refuse_too_many(len(certificates), name)
     held: list[Held] = []
     for number, one in certificates.items():
         issuer = find_issuer(one, certificates.items())

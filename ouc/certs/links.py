@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import TypeVar
+from itertools import islice
+from typing import Final, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -20,6 +21,9 @@ from .extensions import UNREADABLE, extension
 __all__ = ["authority_key", "chain_ids", "find_issuer", "may_be_issuer", "signed_by", "signs_itself", "subject_key"]
 
 Id = TypeVar("Id")
+
+# Signatures that are checked to find one issuer. A CA that renewed its certificate has a few of one name.
+SIGNATURE_LIMIT: Final = 64
 
 
 def subject_key(certificate: x509.Certificate) -> bytes | None:
@@ -74,11 +78,12 @@ def signs_itself(certificate: x509.Certificate) -> bool:
 
 
 def find_issuer(certificate: x509.Certificate, candidates: Iterable[tuple[Id, x509.Certificate]]) -> Id | None:
-    """The first candidate that signed the certificate; a self-signed certificate finds itself among them."""
-    for found, candidate in candidates:
-        if may_be_issuer(certificate, candidate) and signed_by(certificate, candidate):
-            return found
-    return None
+    """The first candidate that signed the certificate; a self-signed certificate finds itself among them.
+
+    Only so many signatures are checked: a bundle of a thousand CAs of one name would cost a million.
+    """
+    likely = (one for one in candidates if may_be_issuer(certificate, one[1]))
+    return next((found for found, one in islice(likely, SIGNATURE_LIMIT) if signed_by(certificate, one)), None)
 
 
 def chain_ids(start: int, issuer_of: Callable[[int], int | None]) -> tuple[tuple[int, ...], bool]:

@@ -1,7 +1,8 @@
 """Reading what other tools wrote: certificates, keys, archives, revocation lists and requests, in whatever wrapping.
 
 PEM and DER are told apart by their content, never by the file's ending; one PEM may hold a chain and a key together.
-Everything read here comes from outside: sizes are limited, and what cannot be read ends in one error that says where.
+Everything read here comes from outside: sizes, numbers and the cost of passwords are limited, one pass finds what is in a
+file, and what cannot be read ends in one error that says where.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import binascii
 import os
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -19,12 +20,15 @@ import attrs
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from ..errors import OUCError, ParameterError
+from .armor import PemBlock, is_pem, pem_blocks
+from .effort import refuse_costly
 from .entry import MAX_CERTIFICATE, certificate_of
 from .extensions import UNREADABLE
-from .keys import PrivateKey, checked, same_public_key
+from .keys import PrivateKey, checked, same_public_key, to_pkcs8
 
 __all__ = ["Material", "Source", "read", "read_bytes"]
 
@@ -32,10 +36,16 @@ Source: TypeAlias = str | os.PathLike[str] | bytes
 Password: TypeAlias = str | bytes | None
 
 SIZE_LIMIT: Final = 4 * 1024 * 1024
-# Objects in one file: a bundle of all public CAs has about 150.
+# Blocks of any kind in one file, and certificates in one archive: a bundle of all public CAs has about 150.
 COUNT_LIMIT: Final = 1000
+# Blocks with a private key in one file. One is used; the check of each RSA key takes tenths of a second.
+KEY_LIMIT: Final = 4
+# An archive holds one key and its chain.
+ARCHIVE_LIMIT: Final = 1024 * 1024
+# Bits of an RSA private key: more are used by no S7 controller (certificates.md 6.2), and checking 8192 takes seconds.
+RSA_LIMIT: Final = 4096
 
-_PEM: Final = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----(.*?)-----END \1-----", re.DOTALL)
+_ONE_KEY: Final = "Give a file with one key and the certificates above its own"
 
 
 @attrs.define
@@ -59,7 +69,7 @@ class Material:
 
     def add(self, other: Material, where: str) -> None:
         """Take over what another file held."""
-        self.certificates += [one for one in other.certificates if one not in self.certificates]
+        self.certificates = list(dict.fromkeys((*self.certificates, *other.certificates)))
         self.crls += other.crls
         self.requests += other.requests
         if other.key is not None:
@@ -108,11 +118,9 @@ def read(source: Source, password: Password = None) -> Material:
     data, where = read_bytes(source)
     secret = password.encode() if isinstance(password, str) else password
     found = Material()
-    if b"-----BEGIN " in data:
-        for match in _PEM.finditer(data):
-            _pem(found, match, secret, where)
-            if len(found.certificates) + len(found.crls) > COUNT_LIMIT:
-                raise ParameterError(f"more than {COUNT_LIMIT} objects", where=where)
+    if is_pem(data):
+        for block in _counted(pem_blocks(data, where), where):
+            _pem(found, block, secret, where)
     else:
         _der(found, data, secret, where)
     if not (found.certificates or found.key or found.crls or found.requests):
@@ -123,17 +131,36 @@ def read(source: Source, password: Password = None) -> Material:
     return found
 
 
-def _pem(found: Material, match: re.Match[bytes], password: bytes | None, where: str) -> None:
-    label = match[1].decode()
+def _counted(blocks: Iterator[PemBlock], where: str) -> Iterator[PemBlock]:
+    keys = 0
+    for number, block in enumerate(blocks, start=1):
+        if number > COUNT_LIMIT:
+            raise ParameterError(f"more than {COUNT_LIMIT} objects", where=where, remedy="Split the file")
+        keys += block.label.endswith("PRIVATE KEY")
+        if keys > KEY_LIMIT:
+            raise ParameterError(f"more than {KEY_LIMIT} private keys", where=where, remedy=_ONE_KEY)
+        yield block
+
+
+def _pem(found: Material, block: PemBlock, password: bytes | None, where: str) -> None:
+    label = block.label
     if label in ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"):
-        found.certificates.append(_located(certificate_of, _decoded(match[2], where), where))
+        found.certificates.append(_located(certificate_of, _decoded(block.text, where), where))
     elif label.endswith("PRIVATE KEY"):
-        _one_key(found, _key(lambda: serialization.load_pem_private_key(match[0], password), password, where), where)
+        _one_key(found, _pem_key(block, password, where), where)
     elif label == "X509 CRL":
-        found.crls.append(_crl(_decoded(match[2], where), where))
+        found.crls.append(_crl(_decoded(block.text, where), where))
     elif label in ("CERTIFICATE REQUEST", "NEW CERTIFICATE REQUEST"):
-        found.requests.append(_request(_decoded(match[2], where), where))
+        found.requests.append(_request(_decoded(block.text, where), where))
     # Other blocks, such as EC PARAMETERS, stand beside a key and say nothing of their own.
+
+
+def _pem_key(block: PemBlock, password: bytes | None, where: str) -> PrivateKey:
+    # The traditional form has headers before its base64, and hashes its password once (MD5, RFC 1423).
+    if b":" not in block.text:
+        refuse_costly(_decoded(block.text, where), where)
+    return _key(lambda: serialization.load_pem_private_key(block.whole, password, unsafe_skip_rsa_key_validation=True),
+                password, where)  # fmt: skip
 
 
 def _decoded(text: bytes, where: str) -> bytes:
@@ -161,7 +188,22 @@ def _key(load: Callable[[], object], password: bytes | None, where: str) -> Priv
     except (ValueError, UnsupportedAlgorithm):
         what = "wrong password, or a damaged private key" if password is not None else "the private key is damaged"
         raise ParameterError(what, where=where) from None
-    return checked(key)
+    return _validated(checked(key), where)
+
+
+def _validated(key: PrivateKey, where: str) -> PrivateKey:
+    """Check an RSA key's numbers, once its size is known: the check of 16,384 bits takes half a minute."""
+    if not isinstance(key, rsa.RSAPrivateKey):
+        return key
+    if key.key_size > RSA_LIMIT:
+        raise ParameterError(
+            f"an RSA key of {key.key_size} bits; at most {RSA_LIMIT} are read", where=where,
+            remedy="Use RSA 2048, RSA 4096, EC prime256v1 or EC secp384r1",
+        )  # fmt: skip
+    try:
+        return checked(serialization.load_der_private_key(to_pkcs8(key), None))
+    except ValueError:
+        raise ParameterError("the private key is damaged", where=where) from None
 
 
 def _crl(der: bytes, where: str) -> x509.CertificateRevocationList:
@@ -209,8 +251,13 @@ def _der(found: Material, data: bytes, password: bytes | None, where: str) -> No
         return
     if data[:1] != b"\x30":
         return
+    refuse_costly(data, where)
     try:
-        found.key = _key(lambda: serialization.load_der_private_key(data, password), password, where)
+        found.key = _key(
+            lambda: serialization.load_der_private_key(data, password, unsafe_skip_rsa_key_validation=True),
+            password,
+            where,
+        )
     except ParameterError as error:
         if "damaged" not in error.failure.what:
             raise
@@ -228,6 +275,9 @@ def _is_archive(data: bytes) -> bool:
 
 
 def _archive(found: Material, data: bytes, password: bytes | None, where: str) -> None:
+    if len(data) > ARCHIVE_LIMIT:
+        raise ParameterError(f"an archive of more than {ARCHIVE_LIMIT} bytes", where=where, remedy=_ONE_KEY)
+    refuse_costly(data, where)
     # An archive without password comes in two kinds: none at all, and an empty one.
     attempts: Sequence[bytes | None] = (None, b"") if password is None else (password,)
     for attempt in attempts:
@@ -238,12 +288,17 @@ def _archive(found: Material, data: bytes, password: bytes | None, where: str) -
                 archive = pkcs12.load_pkcs12(data, attempt)
         except UNREADABLE:
             continue
-        if archive.key is not None:
-            found.key = checked(archive.key)
-        if archive.cert is not None:
-            found.certificates.append(archive.cert.certificate)
-        found.certificates += [one.certificate for one in archive.additional_certs]
+        _unpack(found, archive, where)
         return
     if password is None:
         raise ParameterError("the archive is protected by a password", where=where, remedy="Give its password")
     raise ParameterError("wrong password, or a damaged archive", where=where)
+
+
+def _unpack(found: Material, archive: pkcs12.PKCS12KeyAndCertificates, where: str) -> None:
+    if archive.key is not None:
+        found.key = checked(archive.key)
+    inside = [one.certificate for one in (archive.cert, *archive.additional_certs) if one is not None]
+    if len(inside) > COUNT_LIMIT:
+        raise ParameterError(f"more than {COUNT_LIMIT} certificates", where=where, remedy=_ONE_KEY)
+    found.certificates += inside

@@ -8,9 +8,11 @@ from typing import Final
 from cryptography import x509
 
 from .create import DEFAULT_CAS
+from .effort import ITERATION_LIMIT
 from .exchange import FORMATS, METHODS
 from .issue import DEFAULT_DAYS, HASHES
 from .keys import KEY_KINDS
+from .material import ARCHIVE_LIMIT, COUNT_LIMIT, KEY_LIMIT, RSA_LIMIT, SIZE_LIMIT
 from .rules import RULES
 from .snapshot import CERTIFICATE_LIMIT
 from .templates import TEMPLATES, Template, key_usage
@@ -108,5 +110,8 @@ def page() -> str:
         "lists (80E3 revoked, 80E4 no current list where one is required), and carry the expected address or name in its "
         "subjectAltName if that was asked for (80E1).\n",
         f"## Limits\n\nA device holds {CERTIFICATE_LIMIT} certificates. IDs are 1 to 4294967295 and never used again. A "
-        "certificate has at most 65536 bytes, a file 4 MiB, a partner's chain 10 certificates.\n",
+        "certificate has at most 65536 bytes, a partner's chain 10 certificates. A file that is read has at most "
+        f"{SIZE_LIMIT} bytes and {COUNT_LIMIT} objects, {KEY_LIMIT} of them private keys, an archive {ARCHIVE_LIMIT} bytes. A "
+        f"password that needs more than {ITERATION_LIMIT} rounds of hashing is not tried, an RSA private key of more than "
+        f"{RSA_LIMIT} bits not read.\n",
     ))  # fmt: skip

@@ -37,6 +37,16 @@ _ASSIGN: Final = "Add it to the device's table ('Certificates of partner devices
 _IMPORT_CHAIN: Final = "Add the root and every intermediate to 'Certificates of partner devices' and download"
 
 
+def refuse_too_many(count: int, device: str) -> None:
+    """Refuse more certificates than a device holds."""
+    if count > CERTIFICATE_LIMIT:
+        raise ParameterError(
+            f"{count} certificates for one device; at most {CERTIFICATE_LIMIT} fit",
+            where=device,
+            remedy="Trust a CA instead of many certificates, or unassign what is not used",
+        )
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Held:
     """One certificate on a device.
@@ -160,12 +170,7 @@ class DeviceStore:
         self.device: Final = device
         self.generation: Final = generation
         self.held: Final = {one.id: one for one in sorted(held, key=lambda one: one.id)}
-        if len(self.held) > CERTIFICATE_LIMIT:
-            raise ParameterError(
-                f"{len(self.held)} certificates for one device; at most {CERTIFICATE_LIMIT} fit",
-                where=device,
-                remedy="Trust a CA instead of many certificates, or unassign what is not used",
-            )
+        refuse_too_many(len(self.held), device)
         trusted = (one.id for one in self.held.values() if one.role != "chain" and one.facts.is_ca)
         self.zero: Final = tuple(trusted if zero is None else zero)
         self.groups: Final = dict(groups or {})
