@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -23,10 +24,10 @@ from typing import Any, Generic, NoReturn, Self, TypeVar, Unpack
 
 import trio
 
-from . import api
+from . import api, bridge
 from .api import Dialling, Holding, LifeSign, Serving, WhenDown
 from .api.conversation import writable_of
-from .bridge import Hold, Kept, OverError, Talk, alone, background, next_of
+from .bridge import Hold, Kept, OverError, Talk, alone, background, blocked, next_of
 from .certs import Device
 from .errors import ConnectionLost
 from .s7 import DataBlock, Structure
@@ -35,6 +36,7 @@ from .station import Happening
 __all__ = ["Connection", "Datagrams", "Handler", "Held", "Station", "connect", "hold", "serve", "serving"]
 
 _T = TypeVar("_T")
+_log = logging.getLogger("ouc.aio")
 
 
 async def _outcome(future: Future[_T], cancel: Callable[[], None]) -> _T:
@@ -45,9 +47,23 @@ async def _outcome(future: Future[_T], cancel: Callable[[], None]) -> _T:
     except asyncio.CancelledError:
         cancel()
         # Not before it has stopped there may the caller go on: the connection must not be in use any longer.
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await asyncio.shield(waiting)
+        await _settled(waiting)
         raise
+    except GeneratorExit:
+        # The caller's loop is gone; nobody will come back for the outcome.
+        cancel()
+        raise
+
+
+async def _settled(waiting: asyncio.Future[Any]) -> None:
+    with contextlib.suppress(asyncio.CancelledError):
+        while not (await asyncio.wait((waiting,), timeout=bridge.SILENCE))[0]:
+            if not await asyncio.to_thread(background().answers):
+                _log.error("%s", blocked())
+                return
+    # Its outcome, whatever it is, was looked at.
+    if waiting.done() and not waiting.cancelled():
+        waiting.exception()
 
 
 async def _call(work: Callable[[], Awaitable[_T]], undo: Callable[[_T], object] | None = None) -> _T:
@@ -199,7 +215,7 @@ async def _kept(manager: AbstractAsyncContextManager[_T]) -> AsyncIterator[tuple
 
 
 @asynccontextmanager
-async def connect(host: str, port: int, **options: Unpack[Dialling]) -> AsyncIterator[Connection]:
+async def connect(host: str | IPv4Address, port: int, **options: Unpack[Dialling]) -> AsyncIterator[Connection]:
     """As `ouc.connect`, for asyncio.
 
     Raises:
@@ -210,7 +226,7 @@ async def connect(host: str, port: int, **options: Unpack[Dialling]) -> AsyncIte
 
 
 @asynccontextmanager
-async def hold(host: str, port: int, **options: Unpack[Holding]) -> AsyncIterator[Held]:
+async def hold(host: str | IPv4Address, port: int, **options: Unpack[Holding]) -> AsyncIterator[Held]:
     """As `ouc.hold`, for asyncio.
 
     Raises:

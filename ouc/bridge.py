@@ -3,16 +3,21 @@
 There is one implementation of everything, and it is asynchronous; the blocking face and the asyncio face run the very same
 objects in this thread. An async context manager must be left by the task that entered it, so each one that is entered from
 outside lives in a task of its own here until it is closed.
+
+Nobody waits here for ever for what has been cancelled or is being closed: the network parts have limits of their own, and a
+thread that a listener of the program blocks is noticed because it does not answer (`Background.settle`).
 """
 
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import trio
@@ -20,10 +25,40 @@ import trio
 from . import api
 from .errors import Failure, LocalProtocolError
 from .tls import TLSFacts
+from .transport import explain
 
-__all__ = ["Background", "Hold", "Job", "Kept", "OverError", "Talk", "alone", "background", "next_of"]
+__all__ = [
+    "Background",
+    "Hold",
+    "Job",
+    "Kept",
+    "OverError",
+    "Talk",
+    "alone",
+    "background",
+    "blocked",
+    "next_of",
+    "over_in",
+]
 
 _T = TypeVar("_T")
+_log = logging.getLogger("ouc.bridge")
+
+#: Seconds after which a thread that does not answer counts as blocked; ours.
+SILENCE = 20.0
+# Turns of the trio thread that a job gets in any case, however short its time limit: in each one the system is asked what
+# has arrived. Enough for 16 MiB, the largest receive, with 32 reads of 64 KiB in a turn; ours.
+_TURNS = 16
+_ENDED = "the background thread has ended"
+
+
+def over_in(future: Future[Any], seconds: float | None) -> bool:
+    """Wait until it is over, whatever its outcome; False if the time was not enough.
+
+    Raises:
+        BaseException: Only what comes from outside, such as a signal handler of the program.
+    """
+    return bool(wait((future,), seconds).done)
 
 
 class Job(Generic[_T]):
@@ -54,8 +89,8 @@ class Job(Generic[_T]):
         try:
             with self._scope:
                 result = await self._work()
-        except trio.Cancelled as error:
-            self.future.set_exception(error)
+        except trio.Cancelled:
+            self.future.set_exception(LocalProtocolError(_ENDED))
             raise
         except BaseException as error:
             # Whatever it is (a handler's `sys.exit` too), it is the caller's, and not the end of all other connections.
@@ -77,6 +112,20 @@ class Job(Generic[_T]):
         """Stop it; the future tells when it has stopped. What was done stays done."""
         self._thread.call_soon(self._scope.cancel)
 
+    def settle(self) -> None:
+        """As `Background.settle`, until it has stopped."""
+        self._thread.settle(self.future)
+
+    def expire(self) -> None:
+        """Its time is over: it still gets what is there already, and then it is stopped."""
+
+        async def last_turns() -> None:
+            for _ in range(_TURNS):
+                await trio.lowlevel.checkpoint()
+            self._scope.cancel()
+
+        self._thread.run_soon(last_turns)
+
     def give_up(self) -> None:
         """Stop it, and nobody will look at its outcome: what it received all the same belongs to the next receive."""
 
@@ -90,15 +139,26 @@ class Job(Generic[_T]):
 
 
 class Background:
-    """One thread with one trio run, started when it is first needed and ended with the interpreter."""
+    """One thread with one trio run, started when it is first needed and ended with the interpreter.
+
+    Raises:
+        ConnectionLost: The system has no descriptor or no thread left (16#80C3); a later try may have more luck.
+    """
 
     def __init__(self) -> None:
         self._ready: Future[trio.lowlevel.TrioToken] = Future()
         self._stop = trio.CancelScope()
         self._jobs: trio.Nursery | None = None
-        self.process = os.getpid()
+        self._process = os.getpid()
         self._thread = threading.Thread(target=self._main, name="ouc", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise LocalProtocolError(
+                "the system has no thread left for ouc",
+                status=0x80C3,
+                remedy="Raise the limit of processes (ulimit -u)",
+            ) from error
         self._token = self._ready.result()
 
     def _main(self) -> None:
@@ -108,18 +168,53 @@ class Background:
                     self._ready.set_result(trio.lowlevel.current_trio_token())
                     await trio.sleep_forever()
 
-        trio.run(main)
+        try:
+            trio.run(main)
+        except BaseException as error:
+            if self._ready.done():
+                _log.exception("the background thread has ended, and every connection of sync and aio with it")
+            else:
+                # Without a descriptor trio cannot even begin; whoever waits for the thread learns it.
+                self._ready.set_exception(explain(error, where="ouc") if isinstance(error, OSError) else error)
+
+    @property
+    def forked(self) -> bool:
+        """Whether this process was forked from the one that the thread lives in: threads do not survive that."""
+        return self._process != os.getpid()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs."""
+        return not self.forked and self._thread.is_alive()
 
     def call_soon(self, call: Callable[[], object]) -> None:
         """Run a plain function in the thread, soon.
 
         Raises:
-            LocalProtocolError: The thread has ended, because the interpreter is ending.
+            LocalProtocolError: The thread has ended, because the interpreter is ending, or lives in the process that this
+                one was forked from.
         """
+        if self.forked:
+            raise _forked()
         try:
             self._token.run_sync_soon(call)
         except trio.RunFinishedError:
-            raise LocalProtocolError("the background thread has ended with the interpreter") from None
+            raise LocalProtocolError(
+                _ENDED, remedy="Open the connection again, unless the interpreter is ending"
+            ) from None
+
+    def run_soon(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Begin a task of the thread, soon.
+
+        Raises:
+            LocalProtocolError: As `call_soon`.
+        """
+
+        def begin() -> None:
+            assert self._jobs is not None  # noqa: S101 - set before the thread is ready
+            self._jobs.start_soon(work)
+
+        self.call_soon(begin)
 
     def start(self, work: Callable[[], Awaitable[_T]], undo: Callable[[_T], object] | None = None) -> Job[_T]:
         """Run a coroutine function in the thread; `undo` as `Job` takes it."""
@@ -129,13 +224,24 @@ class Background:
                 remedy="Use the asynchronous face there",
             )
         job: Job[_T] = Job(self, work, undo)
-
-        def begin() -> None:
-            assert self._jobs is not None  # noqa: S101 - set before the thread is ready
-            self._jobs.start_soon(job.run)
-
-        self.call_soon(begin)
+        self.run_soon(job.run)
         return job
+
+    def settle(self, future: Future[Any]) -> None:
+        """Wait for the end of something that was cancelled or is being closed.
+
+        Raises:
+            LocalProtocolError: The thread does not answer.
+        """
+        while not over_in(future, SILENCE):
+            if not self.answers():
+                raise blocked()
+
+    def answers(self) -> bool:
+        """Whether the thread works off what it is asked, within `SILENCE` seconds."""
+        asked: Future[None] = Future()
+        self.call_soon(partial(asked.set_result, None))
+        return over_in(asked, SILENCE)
 
     def end(self) -> None:
         """Cancel everything and wait for the thread; connections are closed by that."""
@@ -144,6 +250,21 @@ class Background:
         except LocalProtocolError:
             return
         self._thread.join(timeout=5)
+
+
+def blocked() -> LocalProtocolError:
+    """Why nothing goes on: a plain function of the program is called in the thread and does not return."""
+    return LocalProtocolError(
+        f"the background thread of ouc has not answered for {SILENCE:g} s",
+        remedy="A function of the program that it calls (on_event, tap, clock) blocks it: let it return at once",
+    )
+
+
+def _forked() -> LocalProtocolError:
+    return LocalProtocolError(
+        "this process was forked from one that already uses ouc",
+        remedy="Fork before the first use, or start the process with the method 'spawn'",
+    )
 
 
 class Kept(Generic[_T]):
@@ -190,6 +311,24 @@ class Kept(Generic[_T]):
     def cancel(self) -> None:
         """Give up entering."""
         self._holder.cancel()
+
+    @property
+    def forked(self) -> bool:
+        """Whether it belongs to the process that this one was forked from, and is that one's to close."""
+        return self._thread.forked
+
+    def check(self) -> None:
+        """Refuse to wait where nothing can happen.
+
+        Raises:
+            LocalProtocolError: See `forked`.
+        """
+        if self.forked:
+            raise _forked()
+
+    def settle(self) -> None:
+        """As `Background.settle`, until the context manager has been left."""
+        self._thread.settle(self._holder.future)
 
     def close(self) -> Future[None]:
         """Leave the context manager; the future tells when that is done."""
@@ -285,20 +424,28 @@ _lock = threading.Lock()
 _running: Background | None = None
 
 
+def _renew_lock() -> None:
+    """In a forked child: whoever held the lock does not live here."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
 def background() -> Background:
     """The thread of this process.
 
     Raises:
+        ConnectionLost: The system has no descriptor left for it (16#80C3).
         LocalProtocolError: The process was forked from one that already used it: threads and sockets do not survive that.
     """
     global _running
     with _lock:
-        if _running is None:
+        if _running is not None and _running.forked:
+            raise _forked()
+        if _running is None or not _running.alive:
             _running = Background()
             atexit.register(_running.end)
-        elif _running.process != os.getpid():
-            raise LocalProtocolError(
-                "this process was forked from one that already uses ouc",
-                remedy="Fork before the first use, or start the process with the method 'spawn'",
-            )
         return _running

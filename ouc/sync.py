@@ -14,9 +14,9 @@ sends fail, because the partner has a part of the message (on a held connection 
 from __future__ import annotations
 
 import contextlib
+import inspect
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import AbstractAsyncContextManager
 from ipaddress import IPv4Address
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, Unpack
@@ -26,9 +26,10 @@ import trio
 from . import api
 from .api import Dialling, Holding, LifeSign, Serving, WhenDown
 from .api.conversation import writable_of
-from .bridge import Hold, Job, Kept, OverError, Talk, alone, background, next_of
+from .arguments import check, time_limit, whole
+from .bridge import Hold, Job, Kept, OverError, Talk, alone, background, next_of, over_in
 from .certs import Device
-from .errors import ConnectionLost
+from .errors import ConnectionLost, ParameterError
 from .s7 import DataBlock, Structure
 from .station import Happening
 
@@ -41,38 +42,25 @@ _THREADS = 128
 
 def _wait(job: Job[_T], timeout: float | None, what: str) -> _T:
     try:
-        return _limited(job, timeout, what)
-    except BaseException as error:
-        # Ctrl-C, or a signal's `sys.exit`: what the program gives up must not go on behind its back.
-        if not isinstance(error, Exception):
-            job.give_up()
-            _settled(job.future)
+        over = over_in(job.future, timeout)
+    except BaseException:
+        # Ctrl-C, or whatever a signal handler raises: what the program gives up must not go on behind its back.
+        job.give_up()
+        job.settle()
         raise
-
-
-def _limited(job: Job[_T], timeout: float | None, what: str) -> _T:
-    try:
-        return job.future.result(timeout)
-    except FutureTimeoutError:
-        # Raised by the job itself, or by our waiting: only the second leaves it running, or sees it end just now.
-        if not job.future.done():
-            job.cancel()
-            _settled(job.future)
-        if not job.future.cancelled():
-            return job.future.result()
-    raise TimeoutError(f"{what} took longer than {timeout:g} s")
-
-
-def _settled(future: Future[Any]) -> None:
-    """Wait for its end, whatever that is."""
-    with contextlib.suppress(CancelledError):
-        future.exception()
+    if not over:
+        job.expire()
+        job.settle()
+        if job.future.cancelled():
+            raise TimeoutError(f"{what} took longer than {timeout:g} s")
+    return job.future.result()
 
 
 def _call(
     work: Callable[[], Any], timeout: float | None, what: str, undo: Callable[[Any], object] | None = None
 ) -> Any:
-    return _wait(background().start(work, undo), timeout, what)
+    limit = time_limit(timeout)
+    return _wait(background().start(work, undo), limit, what)
 
 
 class _Open(Generic[_T]):
@@ -92,34 +80,52 @@ class _Open(Generic[_T]):
             self.close()
         else:
             # What the body raised says more than what closing makes of it.
-            _settled(self._kept.close())
+            with contextlib.suppress(Exception):
+                _left(self._kept)
 
     def __repr__(self) -> str:
         return repr(self._value)
 
     def close(self) -> None:
-        """Close; a second call does nothing."""
-        try:
-            self._kept.close().result()
-        except BaseExceptionGroup as group:
-            raise alone(group) from None
+        """Close; a second call does nothing, nor does a call in a forked child: the connection is its parent's.
+
+        Raises:
+            LocalProtocolError: A function of the program blocks the background thread.
+        """
+        _left(self._kept)
 
 
-def _entered(kept: Kept[_T], timeout: float | None, what: str = "connecting") -> _T:
+def _left(kept: Kept[Any]) -> None:
+    """Leave what was entered, and raise what leaving it raises."""
+    if kept.forked:
+        return
+    future = kept.close()
+    kept.settle()
+    if future.cancelled():
+        return
     try:
-        return kept.entered.result(timeout)
-    except FutureTimeoutError:
-        if kept.entered.done():
-            return kept.entered.result()
-        kept.cancel()
-        _settled(kept.close())
-        raise TimeoutError(f"{what} took longer than {timeout:g} s") from None
-    except BaseException as error:
+        future.result()
+    except BaseExceptionGroup as group:
+        raise alone(group) from None
+
+
+def _entered(
+    manager: AbstractAsyncContextManager[_T], timeout: float | None, what: str = "connecting"
+) -> tuple[Kept[_T], _T]:
+    limit = time_limit(timeout)
+    kept = Kept(background(), manager)
+    try:
+        over = over_in(kept.entered, limit)
+    except BaseException:
         # Ctrl-C: nobody will ever close what opens now.
-        if not isinstance(error, Exception):
-            kept.cancel()
-            _settled(kept.finished)
+        kept.cancel()
+        kept.settle()
         raise
+    if not over:
+        kept.cancel()
+        kept.settle()
+        raise TimeoutError(f"{what} took longer than {limit:g} s")
+    return kept, kept.entered.result()
 
 
 class Conversation(Talk):
@@ -204,16 +210,16 @@ def _each(source: Any) -> Iterator[Any]:
 class Connection(_Open[api.Connection], Conversation):
     """An established connection. Leaving its `with` closes it so that nothing sent is lost."""
 
-    def __init__(self, kept: Kept[api.Connection], timeout: float | None) -> None:
-        _Open.__init__(self, kept, _entered(kept, timeout))
+    def __init__(self, manager: AbstractAsyncContextManager[api.Connection], timeout: float | None) -> None:
+        _Open.__init__(self, *_entered(manager, timeout))
         Conversation.__init__(self, self._value)
 
 
 class Held(_Open[api.Held], Hold):
     """A connection that is kept up; see `ouc.api.Held`. Iterating gives one `Conversation` per establishment."""
 
-    def __init__(self, kept: Kept[api.Held]) -> None:
-        _Open.__init__(self, kept, _entered(kept, None))
+    def __init__(self, manager: AbstractAsyncContextManager[api.Held]) -> None:
+        _Open.__init__(self, *_entered(manager, None))
         Hold.__init__(self, self._value)
 
     @property
@@ -297,17 +303,17 @@ class Server(_Open[api.Station]):
             TimeoutError: `timeout` seconds are over; the server goes on.
             Exception: What a handler let out that is no `OUCError`.
         """
+        limit = time_limit(timeout)
+        self._kept.check()
+        if not over_in(self._kept.finished, limit):
+            raise TimeoutError(f"still serving after {limit:g} s")
         try:
-            self._kept.finished.result(timeout)
-        except FutureTimeoutError:
-            if self._kept.finished.done():
-                raise
-            raise TimeoutError(f"still serving after {timeout:g} s") from None
+            self._kept.finished.result()
         except BaseExceptionGroup as group:
             raise alone(group) from None
 
 
-def connect(host: str, port: int, *, timeout: float | None = None, **options: Unpack[Dialling]) -> Connection:
+def connect(host: str | IPv4Address, port: int, *, timeout: float | None = None, **options: Unpack[Dialling]) -> Connection:
     """As `ouc.connect`, blocking; to be used in a `with`.
 
     Args:
@@ -318,16 +324,16 @@ def connect(host: str, port: int, *, timeout: float | None = None, **options: Un
         TimeoutError: It took longer than `timeout` seconds.
         OUCError: As `ouc.connect`.
     """
-    return Connection(Kept(background(), api.connect(host, port, **options)), timeout)
+    return Connection(api.connect(host, port, **options), timeout)
 
 
-def hold(host: str, port: int, **options: Unpack[Holding]) -> Held:
+def hold(host: str | IPv4Address, port: int, **options: Unpack[Holding]) -> Held:
     """As `ouc.hold`, blocking; returns at once, and the connection comes up by itself. To be used in a `with`.
 
     Raises:
         OUCError: As `ouc.hold`.
     """
-    return Held(Kept(background(), api.hold(host, port, **options)))
+    return Held(api.hold(host, port, **options))
 
 
 def serve(port: int, handler: Callable[[Conversation], object], **options: Unpack[Serving]) -> Server:
@@ -339,12 +345,18 @@ def serve(port: int, handler: Callable[[Conversation], object], **options: Unpac
     Raises:
         OUCError: As `ouc.serve`.
     """
-    at_once = options["at_once"] = options.get("at_once") or _THREADS
-    kept = Kept(background(), api.serving(port, _threaded(handler, at_once), **options))
-    return Server(kept, _entered(kept, None))
+    at_once = options.get("at_once")
+    at_once = options["at_once"] = _THREADS if at_once is None else at_once
+    return Server(*_entered(api.serving(port, _threaded(handler, at_once), **options), None))
 
 
 def _threaded(handler: Callable[[Conversation], object], at_once: int) -> api.Handler:
+    check("at_once", at_once, whole(1))
+    if not callable(handler) or inspect.iscoroutinefunction(handler):
+        raise ParameterError(
+            "the handler is no plain function", where="handler",
+            remedy="Write 'def handler(connection):'; ouc.aio.serve and ouc.serve take async functions",
+        )  # fmt: skip
     threads = trio.CapacityLimiter(at_once)
 
     async def call(connection: api.Connection) -> None:
@@ -366,15 +378,14 @@ class Station:
         self._kept: Kept[api.Station] | None = None
 
     def __enter__(self) -> Station:
-        self._kept = Kept(background(), self._station)
-        self._kept.entered.result()
+        self._kept, _ = _entered(self._station, None)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._kept is not None:
-            self._kept.close().result()
+            _left(self._kept)
 
     def connect(self, description: Any, *, timeout: float | None = None) -> Connection:
         """Establish one connection, active or passive as the description says; to be used in a `with`.
@@ -387,7 +398,7 @@ class Station:
             TimeoutError: It took longer.
             OUCError: As `ouc.Station.connect`.
         """
-        return Connection(Kept(background(), self._station.connect(description)), timeout)
+        return Connection(self._station.connect(description), timeout)
 
     def hold(
         self,
@@ -403,7 +414,7 @@ class Station:
             OUCError: As `ouc.Station.hold`.
         """
         held = self._station.hold(description, when_down=when_down, patience=patience, life_sign=life_sign)
-        return Held(Kept(background(), held))
+        return Held(held)
 
     def serve(self, description: Any, handler: Callable[[Conversation], object], *, at_once: int = _THREADS) -> Server:
         """As `ouc.Station.serve`; to be used in a `with`.
@@ -411,8 +422,7 @@ class Station:
         Raises:
             OUCError: As `ouc.Station.serve`.
         """
-        kept = Kept(background(), self._serving(description, _threaded(handler, at_once), at_once))
-        return Server(kept, _entered(kept, None))
+        return Server(*_entered(self._serving(description, _threaded(handler, at_once), at_once), None))
 
     @contextlib.asynccontextmanager
     async def _serving(self, description: Any, handler: api.Handler, at_once: int) -> Any:
@@ -425,5 +435,4 @@ class Station:
         Raises:
             OUCError: As `ouc.Station.datagrams`.
         """
-        kept = Kept(background(), self._station.datagrams(description))
-        return Datagrams(kept, _entered(kept, None))
+        return Datagrams(*_entered(self._station.datagrams(description), None))

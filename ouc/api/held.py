@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, Literal, Self, TypeAlias
+from typing import Any, Final, Literal, Self, TypeAlias
 
 import trio
 
+from ..arguments import TIME_LIMIT, Kind, check_all, instance, optional
 from ..connection import Link, LinkEvent, LinkState, Port, SendJob
-from ..errors import ConnectionLost, Failure, LocalProtocolError, OUCError, ParameterError
+from ..errors import ConnectionLost, Failure, LocalProtocolError, OUCError
 from ..params import endpoint
 from ..station import Happening, Station
 from ..status import Status
@@ -35,6 +36,12 @@ _log = logging.getLogger("ouc.api")
 WhenDown: TypeAlias = Literal["raise", "wait", "latest"]
 # Changes kept for a program that does not look; older ones are forgotten, and counted.
 _CHANGES = 256
+#: What the options of `hold` take.
+HOLDING: Final[Mapping[str, Kind]] = {
+    "when_down": Kind("raise, wait or latest", lambda value: value in ("raise", "wait", "latest")),
+    "patience": TIME_LIMIT,
+    "life_sign": optional(instance("a LifeSign", LifeSign)),
+}
 
 
 class HeldConnection(Conversation):
@@ -162,8 +169,7 @@ class Held:
         patience: float | None = None,
         life_sign: LifeSign | None = None,
     ) -> None:
-        if when_down not in ("raise", "wait", "latest"):
-            raise ParameterError(f"there is no {when_down!r}", where="when_down", remedy="Choose raise, wait or latest")
+        check_all({"when_down": when_down, "patience": patience, "life_sign": life_sign}, HOLDING)
         self._station = station
         self._description = description
         self._when_down = when_down

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import difflib
 import os
-from collections.abc import Sequence
-from typing import TypeAlias, TypedDict
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address
+from typing import Any, Final, TypeAlias, TypedDict, get_type_hints
 
-from .held import LifeSign, WhenDown
+from .. import arguments
+from ..arguments import Kind, check_all, optional, whole
+from ..errors import ParameterError
+from .held import HOLDING, LifeSign, WhenDown
 
-__all__ = ["Credentials", "Dialling", "Holding", "Material", "Serving"]
+__all__ = ["KINDS", "Credentials", "Dialling", "Holding", "Material", "Serving", "check_options"]
 
 Material: TypeAlias = str | os.PathLike[str] | bytes
 
@@ -78,7 +83,50 @@ class Serving(Credentials, total=False):
         at_once: Partners at the same time; None, the default, for as many as the profile has.
     """
 
-    host: str | None
-    partner: str
+    host: str | IPv4Address | None
+    partner: str | IPv4Address
     require_client_certificate: bool | None
     at_once: int | None
+
+
+# The references of a description are UDInt.
+_REFERENCE: Final = whole(0, 0xFFFF_FFFF)
+#: Every option and every plain argument -> what it takes; a test compares it with the options above.
+KINDS: Final[Mapping[str, Kind]] = {
+    "ca": optional(arguments.MATERIALS),
+    "cert": optional(arguments.MATERIAL),
+    "key": optional(arguments.MATERIAL),
+    "password": optional(arguments.SECRET),
+    "project": optional(arguments.PATH),
+    "device": optional(arguments.TEXT),
+    "trust": _REFERENCE,
+    "own": _REFERENCE,
+    "plain": arguments.YES_NO,
+    "check_address": arguments.YES_NO,
+    "local_port": arguments.PORT_OR_ANY,
+    **HOLDING,
+    "host": optional(arguments.ADDRESS),
+    "partner": arguments.ADDRESS,
+    "require_client_certificate": optional(arguments.YES_NO),
+    "at_once": optional(whole(1)),
+}
+
+
+def check_options(given: Mapping[str, Any], options: type) -> None:
+    """Refuse an option that does not exist or has no such value: a setting for security must not be lost to a slip of the
+    keyboard.
+
+    Args:
+        given: What the caller wrote.
+        options: `Dialling`, `Holding` or `Serving`.
+
+    Raises:
+        ParameterError: With the name that was probably meant, or what the option takes.
+    """
+    known = list(get_type_hints(options))
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 1)
+            remedy = f"Did you mean {close[0]}?" if close else f"There are: {', '.join(known)}"
+            raise ParameterError(f"there is no option {name!r}", where=name, remedy=remedy)
+    check_all(given, KINDS)

@@ -5,25 +5,27 @@ The files are held in a device in memory; the same references, checks and verdic
 
 from __future__ import annotations
 
-import difflib
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import AddressValueError, IPv4Address
-from typing import Any, NoReturn, Unpack, get_type_hints
+from typing import Any, NoReturn, Unpack
 
 import attrs
 import trio
 
+from .. import arguments
+from ..arguments import check
 from ..certs import Device, Project
 from ..errors import ParameterError
 from ..params import TCON_IP_V4_SEC, TCON_QDN, TCON_QDN_SEC, TCON_IP_v4
 from .connection import Connection
 from .held import Held
-from .options import Credentials, Dialling, Holding, Serving
+from .options import Credentials, Dialling, Holding, Serving, check_options
 from .station import Handler, Station, require_trio
 
 __all__ = ["connect", "hold", "serve", "serving"]
+
 
 @attrs.frozen(kw_only=True)
 class _Held:
@@ -36,23 +38,9 @@ class _Held:
     plain: bool
 
 
-def _check(given: Mapping[str, Any], kind: type) -> None:
-    """Refuse an option that does not exist: a setting for security must not be lost to a slip of the keyboard.
-
-    Raises:
-        ParameterError: With the name that was probably meant.
-    """
-    known = list(get_type_hints(kind))
-    for name in given:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, 1)
-            remedy = f"Did you mean {close[0]}?" if close else f"There are: {', '.join(known)}"
-            raise ParameterError(f"there is no option {name!r}", where=name, remedy=remedy)
-
-
 async def _resolve(given: Credentials, kind: type, *, server: bool = False) -> _Held:
     require_trio()
-    _check(given, kind)
+    check_options(given, kind)
     ca, cert, project, plain = given.get("ca"), given.get("cert"), given.get("project"), given.get("plain", False)
     named = [name for name in ("ca", "project") if given.get(name) is not None]
     if len(named) > 1 or (plain and (named or cert is not None or given.get("key") is not None)):
@@ -72,26 +60,34 @@ async def _resolve(given: Credentials, kind: type, *, server: bool = False) -> _
         # Stretching the password takes its time; others go on meanwhile.
         held = await trio.to_thread.run_sync(_from_project, project, given.get("device"), given.get("password"))
     elif not plain:
-        held = Device.from_files(ca=() if ca is None else ca, cert=cert, key=given.get("key"), password=given.get("password"))
+        held = Device.from_files(
+            ca=() if ca is None else ca, cert=cert, key=given.get("key"), password=given.get("password")
+        )
         own = next(iter(held.own_ids), 0)
     return _Held(
         device=held, own=own, trust=trust or 0, verifies=ca is not None or trust is not None, plain=plain
     )  # fmt: skip
 
 
-def _dialled(host: str, port: int, found: _Held, options: Dialling) -> TCON_IP_V4_SEC | TCON_QDN_SEC:
-    check = options.get("check_address", True) and not found.plain
+def _check_partner(host: Any, port: Any) -> None:
+    check("host", host, arguments.HOST)
+    check("port", port, arguments.PORT)
+
+
+def _dialled(host: str | IPv4Address, port: int, found: _Held, options: Dialling) -> TCON_IP_V4_SEC | TCON_QDN_SEC:
+    compared = options.get("check_address", True) and not found.plain
     local_port = options.get("local_port", 0)
     security: dict[str, Any] = {
         "ActivateSecureConn": not found.plain,
-        "ExtTLSCapabilities": int(check),
+        "ExtTLSCapabilities": int(compared),
         "TLSServerCertRef": found.trust,
         "TLSClientCertRef": found.own,
     }
     try:
         address = IPv4Address(host)
     except AddressValueError:
-        name = host if host.endswith(".") else host + "."
+        name = str(host)
+        name = name if name.endswith(".") else name + "."
         by_name = TCON_QDN(remote_qdn=name, remote_port=port, local_port=local_port)
         return TCON_QDN_SEC(ConnPara=by_name, **security)
     by_address = TCON_IP_v4(RemoteAddress=address, RemotePort=port, LocalPort=local_port)
@@ -99,7 +95,7 @@ def _dialled(host: str, port: int, found: _Held, options: Dialling) -> TCON_IP_V
 
 
 @asynccontextmanager
-async def connect(host: str, port: int, **options: Unpack[Dialling]) -> AsyncIterator[Connection]:
+async def connect(host: str | IPv4Address, port: int, **options: Unpack[Dialling]) -> AsyncIterator[Connection]:
     """Connect to a controller's secure OUC port, once, for the body of the `async with`.
 
     Args:
@@ -112,13 +108,14 @@ async def connect(host: str, port: int, **options: Unpack[Dialling]) -> AsyncIte
         CertificateError: The trust does not work out, on this side or the other.
         ConnectionLost: The partner is not there, or has gone.
     """
+    _check_partner(host, port)
     found = await _resolve(options, Dialling)
     async with Station(found.device) as station, station.connect(_dialled(host, port, found, options)) as connection:
         yield connection
 
 
 @asynccontextmanager
-async def hold(host: str, port: int, **options: Unpack[Holding]) -> AsyncIterator[Held]:
+async def hold(host: str | IPv4Address, port: int, **options: Unpack[Holding]) -> AsyncIterator[Held]:
     """As `connect`, but the connection comes back by itself whenever it is lost; see `Station.hold`.
 
     Args:
@@ -130,6 +127,7 @@ async def hold(host: str, port: int, **options: Unpack[Holding]) -> AsyncIterato
         ParameterError: A file or an argument is not what it should be.
         CertificateError: A reference names what the device does not have.
     """
+    _check_partner(host, port)
     found = await _resolve(options, Holding)
     async with (
         Station(found.device) as station,
@@ -148,6 +146,7 @@ async def serving(port: int, handler: Handler, **options: Unpack[Serving]) -> As
     Raises:
         OUCError: As `serve`.
     """
+    check("port", port, arguments.PORT)
     found = await _resolve(options, Serving, server=True)
     require = options.get("require_client_certificate")
     description = TCON_IP_V4_SEC(

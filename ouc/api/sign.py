@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import attrs
 
+from .. import arguments
+from ..arguments import check, instance
 from ..errors import ParameterError
 
 __all__ = ["LifeSign"]
+
+_MESSAGE = instance("bytes", bytes)
 
 
 @attrs.frozen(kw_only=True)
@@ -25,7 +29,10 @@ class LifeSign:
     patience: float = 0.0
 
     def __attrs_post_init__(self) -> None:
-        if self.every < 0 or self.patience < 0 or (self.every and not self.message) or not (self.every or self.patience):
+        check("every", self.every, arguments.FINITE)
+        check("patience", self.patience, arguments.FINITE)
+        check("message", self.message, _MESSAGE)
+        if (self.every and not self.message) or not (self.every or self.patience):
             raise ParameterError(
                 "a life sign needs `every` with a message, or `patience`, in seconds", where="life_sign",
                 remedy="LifeSign(every=1, message=b'...', patience=5)",

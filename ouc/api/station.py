@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import trio
 
-from .. import station
+from .. import arguments, station
 from ..connection import Link, LinkEvent
 from ..errors import Failure, LocalProtocolError, OUCError, ParameterError
 from ..transport import Background, Listener, Reception, TCPStream, Wire
@@ -28,6 +28,7 @@ _log = logging.getLogger("ouc.api")
 
 # Handshakes of a server at once: as many as partners may come together, but bounded whoever asks.
 _FEWEST_JUDGED, _MOST_JUDGED = 8, 256
+_AT_ONCE = arguments.optional(arguments.whole(1))
 #: What becomes of one partner of a server.
 Handler = Callable[[Connection], Awaitable[None]]
 
@@ -172,6 +173,7 @@ class Station(station.Station):
                 f"{name} is no async function", where="handler",
                 remedy="Write 'async def'; ouc.sync.serve takes plain functions",
             )  # fmt: skip
+        arguments.check("at_once", at_once, _AT_ONCE)
         self.check(description)
         link = self.port.establish(description, direct=True)
         partners = 0

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from ipaddress import IPv4Address
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 import trio
 
-from .. import params, profiles
+from .. import arguments, params, profiles
+from ..arguments import Kind, aware, check_all, instance, optional
 from ..certs import Device
 from ..connection import Effect, Link, LinkEvent, Port, SendJob
 from ..errors import Failure, OUCError, ParameterError
@@ -29,6 +30,22 @@ from .streams import StreamLife
 __all__ = ["Station"]
 
 _log = logging.getLogger("ouc.station")
+
+_LISTENER = optional(arguments.CALLABLE)
+# Argument -> what it takes.
+_KINDS: Final[Mapping[str, Kind]] = {
+    "device": optional(instance("a Device of a project", Device)),
+    "profile": instance("a Profile or its name", profiles.Profile, str),
+    "address": optional(arguments.ADDRESS),
+    "addresses": instance("an AddressMap", AddressMap),
+    "policy": optional(instance("a Policy", Policy)),
+    "on_event": _LISTENER,
+    "tap": _LISTENER,
+    "key_log": _LISTENER,
+    "chance": optional(instance("a random.Random", random.Random)),
+    "dns": optional(instance("a list of DNS servers", list, tuple)),
+    "iso_port": arguments.PORT,
+}
 
 
 class Station:
@@ -69,6 +86,14 @@ class Station:
         dns: Sequence[IPv4Address | str | tuple[IPv4Address | str, int]] | None = None,
         iso_port: int = ISO_PORT,
     ) -> None:
+        check_all(
+            {
+                "device": device, "profile": profile, "address": address, "addresses": addresses, "policy": policy,
+                "on_event": on_event, "tap": tap, "key_log": key_log, "chance": chance, "dns": dns, "iso_port": iso_port,
+            },
+            _KINDS,
+        )  # fmt: skip
+        clock = None if clock is None else aware(clock)
         self.device = device
         self.profile = profiles.profile(profile) if isinstance(profile, str) else profile
         self.address = self._own_address(address)
@@ -222,9 +247,7 @@ class Station:
         self.report(link, event, failure)
         self.announce(happening)
 
-    def happened(
-        self, link: Link, event: LinkEvent, *, facts: TLSFacts | None = None, **members: Any
-    ) -> Happening:
+    def happened(self, link: Link, event: LinkEvent, *, facts: TLSFacts | None = None, **members: Any) -> Happening:
         """What happened, with the ID under which the device holds the partner's certificate."""
         known = self._known(facts) if self._on_event is not None or self.listeners else None
         return Happening(connection_id=link.connection_id, event=event, facts=facts, partner_id=known, **members)
@@ -262,10 +285,11 @@ class Station:
         )
 
 
-def _name_server(given: IPv4Address | str | tuple[IPv4Address | str, int]) -> NameServer:
-    try:
-        if isinstance(given, tuple):
-            return IPv4Address(given[0]), int(given[1])
-        return IPv4Address(given)
-    except ValueError:
-        raise ParameterError(f"{given!r} is no DNS server", where="dns", remedy="Give its IPv4 address") from None
+def _name_server(given: Any) -> NameServer:
+    host, port = given if isinstance(given, tuple) and len(given) == 2 else (given, None)
+    if not arguments.ADDRESS.fits(host) or not (port is None or arguments.PORT.fits(port)):
+        raise ParameterError(
+            "dns names something that is no DNS server", where="dns",
+            remedy="Give IPv4 addresses, or pairs of address and port",
+        )  # fmt: skip
+    return IPv4Address(host) if port is None else (IPv4Address(host), port)
