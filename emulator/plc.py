@@ -16,18 +16,20 @@ import trio
 from ouc import profiles
 from ouc.certs import Device
 from ouc.connection import LinkEvent
-from ouc.errors import OUCError
+from ouc.errors import LocalProtocolError, OUCError
 from ouc.params import ISO_PORT
 from ouc.s7 import DataBlock
 from ouc.station import Happening, Station
 from ouc.transport import AddressMap, Background, Direction, loopback, policy_of
 
-from .cpu import CPU, Program
+from .cpu import CPU, Mode, Program
 
 __all__ = ["PLC", "SCAN_TIME"]
 
 # Seconds between two scans; a small program on a CPU 1516 takes about one millisecond, its minimum is settable.
 SCAN_TIME = 0.010
+# Scans that a program may take to open its first connection before its absence is a mistake; ours.
+LISTENING_SCANS = 1000
 
 _WORDS = {
     LinkEvent.UP: "connection {} established with {}",
@@ -93,6 +95,7 @@ class PLC:
         self.cpu = CPU(name, program, port=self.station.port, data_blocks=data_blocks)
         self._background = Background()
         self._scanned = trio.Event()
+        self._off = False
 
     async def __aenter__(self) -> PLC:
         await self.station.__aenter__()
@@ -104,6 +107,8 @@ class PLC:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
         self.stop()
+        self._off = True
+        self._scanned.set()
         # The station's body is this PLC: it goes last, whatever the program around it raised.
         try:
             return await self._background.__aexit__(kind, error, trace)
@@ -119,25 +124,62 @@ class PLC:
         self.cpu.stop(self._clock())
 
     async def wait_scan(self, until: Callable[[], bool] = lambda: True) -> None:
-        """Wait for the end of the first scan after which `until()` holds. Time limits belong to the caller."""
+        """Wait for the end of the first scan after which `until()` holds. Time limits belong to the caller.
+
+        Raises:
+            LocalProtocolError: It never will: the program has failed, or the PLC is switched off.
+        """
+        self._check_scanning()
         while True:
             await self._scanned.wait()
+            self._check_scanning()
             if until():
                 return
             await trio.lowlevel.checkpoint()
 
-    async def wait_listening(self) -> None:
+    def _check_scanning(self) -> None:
+        """Refuse to wait for a scan that will never come, or for a program that runs no longer."""
+        if (error := self.cpu.error) is not None:
+            raise LocalProtocolError(
+                f"the program of {self.cpu.name} has failed, and the CPU is in STOP: {type(error).__name__}: {error}",
+                where=self.cpu.name, remedy="Mend the program; the log has the traceback",
+            ) from error  # fmt: skip
+        if self._off:
+            raise LocalProtocolError(
+                f"{self.cpu.name} is switched off", where=self.cpu.name, remedy="Wait inside its 'async with'"
+            )
+
+    async def wait_listening(self, *, scans: int = LISTENING_SCANS) -> None:
         """Wait until the passive ends of the program wait for their partners. Time limits belong to the caller.
 
+        Args:
+            scans: How many scans the program may take to open its first connection.
+
         Raises:
-            OUCError: A port could not be opened, or a block refused its description.
+            OUCError: A port could not be opened, a block refused its description, the program has failed, the CPU is not
+                in RUN, or the program has opened no connection.
         """
-        await self.wait_scan(lambda: bool(self.cpu.port.links))
+        last = self.cpu.scans + scans
+        await self.wait_scan(lambda: self._opened() or self.cpu.scans >= last)
         # A port that is taken is told by a task; after one more scan it has run.
         await self.wait_scan()
-        for link in self.cpu.port.links:
-            if link.failure is not None:
-                raise OUCError.of(link.failure)
+        for failure in (self.cpu.port.refusal, *(link.failure for link in self.cpu.port.links)):
+            if failure is not None:
+                raise OUCError.of(failure)
+        if not self.cpu.port.links:
+            raise LocalProtocolError(
+                f"the program of {self.cpu.name} has opened no connection in {scans} scans", where=self.cpu.name,
+                remedy="Call TCON, TSEND_C or TRCV_C with CONT = TRUE in OB1",
+            )  # fmt: skip
+
+    def _opened(self) -> bool:
+        """Whether the program has opened a connection, or tried to."""
+        if self.cpu.mode is not Mode.RUN:
+            self._check_scanning()
+            raise LocalProtocolError(
+                f"{self.cpu.name} is in STOP", where=self.cpu.name, remedy="Call run() before waiting"
+            )
+        return bool(self.cpu.port.links) or self.cpu.port.refusal is not None
 
     async def _cycle(self) -> None:
         while True:

@@ -8,6 +8,7 @@ communication blocks live from start to stop, because the change to STOP removes
 from __future__ import annotations
 
 import enum
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import TypeAlias
@@ -19,6 +20,8 @@ from ouc.s7 import DataBlock
 from .diagnostics import DiagnosticsBuffer
 
 __all__ = ["CPU", "Mode", "OrganizationBlock", "Program"]
+
+_log = logging.getLogger("emulator.cpu")
 
 OrganizationBlock: TypeAlias = Callable[[], None]
 
@@ -49,6 +52,8 @@ class CPU:
         self.data_blocks = dict(data_blocks or {})
         self.diagnostics = DiagnosticsBuffer()
         self.scans = 0
+        #: What the program raised when it stopped the CPU; None after the next start.
+        self.error: Exception | None = None
         self._program = program
         self._ob1: OrganizationBlock | None = None
 
@@ -66,6 +71,7 @@ class CPU:
         """Change to RUN; a second start changes nothing."""
         if self.mode is Mode.RUN:
             return
+        self.error = None
         self._ob1 = self._program(self)
         self.mode = Mode.RUN
         self.diagnostics.add(now, "operating mode STOP -> RUN")
@@ -87,6 +93,8 @@ class CPU:
         try:
             self._ob1()
         except Exception as error:
+            self.error = error
+            _log.exception("%s: programming error in OB1", self.name)
             self.stop(now, f"programming error in OB1, {type(error).__name__}: {error}")
 
 

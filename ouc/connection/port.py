@@ -16,7 +16,7 @@ from weakref import WeakSet
 
 import attrs
 
-from ..errors import Failure, ParameterError
+from ..errors import Failure, OUCError, ParameterError
 from ..params import Endpoint, Finding, endpoint, view
 from ..profiles import DEFAULT, Profile
 from ..status import Status
@@ -170,6 +170,8 @@ class Port:
         self._given: set[int] = set()
         #: Instances of TCONSettings whose job runs: at most as many as there are connections (ouc-blocks.md 2.8).
         self.preparing: WeakSet[Any] = WeakSet()
+        #: Why the last description that was refused came into no table; None while none was.
+        self.refusal: Failure | None = None
 
     @property
     def port(self) -> Port:
@@ -210,6 +212,13 @@ class Port:
             ParameterError: With the STATUS that TCON shows: a rule between members is broken, the ID is taken (80A3,
                 80C8), the local port is taken (80A1), or no resource is left (8087).
         """
+        try:
+            return self._establish(description, join=join, direct=direct, block_id=block_id)
+        except OUCError as error:
+            self.refusal = error.failure
+            raise
+
+    def _establish(self, description: Any, *, join: bool, direct: bool, block_id: int | None) -> Link:
         for finding in self._check(description):
             # The one rule that a number from TCONSettings breaks on purpose: it lies outside 1 to 4095.
             reserved = finding.status == 0x8086 and view(description).connection_id in self._reserved

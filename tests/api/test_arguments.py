@@ -54,7 +54,7 @@ CASES = [(call, name, wrong) for call, kind, _ in CALLS for name in get_type_hin
 def _words(value: Any) -> str:
     """The same in every process, which an address in memory is not."""
     return (
-        f"{type(value).__name__}-{value}"[:30] if isinstance(value, (str, int, float, bytes)) else type(value).__name__
+        f"{type(value).__name__}-{value!r}"[:30] if isinstance(value, (str, int, float, bytes)) else type(value).__name__
     )
 
 
