@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -32,11 +31,12 @@ from .certs import Device
 from .errors import ConnectionLost
 from .s7 import DataBlock, Structure
 from .station import Happening
+from .visible import logger
 
 __all__ = ["Connection", "Datagrams", "Handler", "Held", "Station", "connect", "hold", "serve", "serving"]
 
 _T = TypeVar("_T")
-_log = logging.getLogger("ouc.aio")
+_log = logger("ouc.aio")
 
 
 async def _outcome(future: Future[_T], cancel: Callable[[], None]) -> _T:

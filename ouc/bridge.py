@@ -11,7 +11,6 @@ thread that a listener of the program blocks is noticed because it does not answ
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import threading
 from collections.abc import Awaitable, Callable
@@ -26,6 +25,7 @@ from . import api
 from .errors import Failure, LocalProtocolError
 from .tls import TLSFacts
 from .transport import explain
+from .visible import logger
 
 __all__ = [
     "Background",
@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
-_log = logging.getLogger("ouc.bridge")
+_log = logger("ouc.bridge")
 
 #: Seconds after which a thread that does not answer counts as blocked; ours.
 SILENCE = 20.0

@@ -11,6 +11,7 @@ from typing import ClassVar
 import attrs
 
 from .status import Status
+from .visible import visible
 
 __all__ = [
     "CertificateError",
@@ -43,7 +44,8 @@ class Failure:
         place = f"{self.where}: " if self.where else ""
         code = f" (STATUS {self.status})" if self.status is not None else ""
         remedy = f". {self.remedy}" if self.remedy else ""
-        return f"{place}{self.what}{code}{remedy}"
+        # Parts of it are strangers' words: names in certificates, files, alerts.
+        return visible(f"{place}{self.what}{code}{remedy}")
 
 
 class OUCError(Exception):

@@ -7,7 +7,6 @@ the profile, and one place that decides. A program waits where a block is called
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -23,6 +22,7 @@ from ..station import Happening, Station
 from ..status import Status
 from ..tls import TLSFacts
 from ..transport import Background
+from ..visible import logger
 from ..wire import Delivery
 from .bell import Bell
 from .conversation import Conversation, bytes_of, streams_only, taken_away
@@ -30,7 +30,7 @@ from .sign import LifeSign
 
 __all__ = ["Held", "HeldConnection", "LifeSign", "WhenDown"]
 
-_log = logging.getLogger("ouc.api")
+_log = logger("ouc.api")
 
 #: What a send does while the connection is down.
 WhenDown: TypeAlias = Literal["raise", "wait", "latest"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
@@ -15,6 +14,7 @@ from .. import arguments, station
 from ..connection import Link, LinkEvent
 from ..errors import Failure, LocalProtocolError, OUCError, ParameterError
 from ..transport import Background, Listener, Reception, TCPStream, Wire
+from ..visible import logger
 from ..wire import Inbox
 from .bell import Bell
 from .connection import Connection
@@ -24,7 +24,7 @@ from .held import Held, LifeSign, WhenDown
 
 __all__ = ["Handler", "Station", "require_trio"]
 
-_log = logging.getLogger("ouc.api")
+_log = logger("ouc.api")
 
 # Handshakes of a server at once: as many as partners may come together, but bounded whoever asks.
 _FEWEST_JUDGED, _MOST_JUDGED = 8, 256

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import base64
 import json
-import logging
 import os
 import secrets
 from pathlib import Path
@@ -22,6 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..errors import OUCError, ParameterError
+from ..visible import logger
 from .device import Device
 from .entry import certificate_of, der_of, summary
 from .keys import from_pkcs8, same_public_key, to_pkcs8
@@ -34,7 +34,7 @@ __all__ = ["open_device", "write_device"]
 
 _FORMAT: Final = "ouc device"
 _VERSION: Final = 1
-_log = logging.getLogger("ouc.certs")
+_log = logger("ouc.certs")
 
 
 def write_device(

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import attrs
 
+from ..visible import visible
 from .issue import moment
 from .session import Session
 from .state import Sighting
@@ -72,7 +73,7 @@ def gauges(project: Session, *, now: datetime) -> str:
     for one in _in_use(project, now):
         for device in one.devices:
             labels = {"project": project.name, "device": device, "id": str(one.id), "common_name": one.common_name}
-            inside = ",".join(f'{key}="{_escaped(value)}"' for key, value in labels.items())
+            inside = ",".join(f'{key}="{_escaped(visible(value))}"' for key, value in labels.items())
             lines[names[one.what]].append(f"{names[one.what]}{{{inside}}} {one.not_after.timestamp():.0f}")
     return "\n".join(line for metric in lines.values() for line in metric) + "\n"
 

@@ -11,14 +11,17 @@ import importlib
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from importlib.metadata import version as installed
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from ..errors import OUCError, ParameterError
+from ..visible import visible
 from ._show import complain, console
 
 __all__ = ["build", "main"]
@@ -55,10 +58,34 @@ def _common(*, _show: _Version = False) -> None:
     """Secure Open User Communication with Siemens S7 controllers."""
 
 
+class _Commands(TyperGroup):
+    """What the user typed comes back in messages about usage; a file name may hold anything."""
+
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        with _visible_usage():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _visible_usage():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _visible_usage() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        # Typer's own exceptions are in a private module; they are the ones with a message to be shown.
+        if isinstance(message := getattr(error, "message", None), str):
+            error.message = visible(message)  # type: ignore[attr-defined]
+        raise
+
+
 def build() -> typer.Typer:
     """Put the command together from this package's modules and from the entry points of others."""
     app = typer.Typer(
         name="ouc",
+        cls=_Commands,
         help="Secure Open User Communication with Siemens S7 controllers.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,

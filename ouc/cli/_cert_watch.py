@@ -93,7 +93,8 @@ def check(
         ending = expiring(found, now=now, days=days)
         shown = gauges(found, now=now) if prometheus else ""
     if prometheus:
-        say(shown.rstrip("\n"))
+        for line in shown.splitlines():
+            say(line)
         return
     if json:
         print_json([

@@ -11,12 +11,11 @@ from typing import Annotated, Any
 
 import attrs
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from ..certs import Entry, Project
 from ..errors import ParameterError
-from ._show import console, print_json, table
+from ..visible import visible
+from ._show import note, print_json, say, table
 
 __all__ = [
     "Days", "DeviceName", "Json", "KeyPassword", "Number", "Output", "PasswordFile", "ProjectFile", "San", "User",
@@ -50,21 +49,14 @@ Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Wh
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
-_errors = Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-def say(line: str) -> None:
-    """Write one line to standard output as it is: scripts read it, so it is never wrapped."""
-    console.print(line, markup=False, soft_wrap=True)
-
-
 def listing(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write a table; a long one as plain lines, because drawing ten thousand rows takes a quarter of a minute."""
     if len(rows) <= DRAWN_ROWS:
         table("", columns, rows)
         return
-    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
-    for row in (columns, *rows):
+    shown = [tuple(map(visible, row)) for row in (columns, *rows)]
+    widths = [max(map(len, cells)) for cells in zip(*shown, strict=True)]
+    for row in shown:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())  # noqa: T201
 
 
@@ -74,11 +66,6 @@ def done(line: str, facts: dict[str, Any], *, json: bool) -> None:
         print_json(facts)
     else:
         say(line)
-
-
-def note(line: str) -> None:
-    """Write one line to standard error that is no failure."""
-    _errors.print(f"[yellow]note[/]: {escape(line)}")
 
 
 def password_from(file: Path | None, *, what: str = "password") -> str | None:

@@ -22,6 +22,7 @@ from ..source import Block
 from ..station import Happening
 from ..tls import TLSFacts
 from ..transport import Background
+from ..visible import visible
 from ._members import lines, plain
 from ._show import console
 
@@ -201,7 +202,7 @@ class Screen:
             now, moved = trio.current_time(), self.sent + self.received
             rate = (moved - before) / (now - since) if now > since else 0.0
             before, since = moved, now
-            text = Text(self.summary(rate), no_wrap=True, overflow="ellipsis")
+            text = Text(visible(self.summary(rate)), no_wrap=True, overflow="ellipsis")
             self.guarded(lambda text=text: live.update(text, refresh=True))  # type: ignore[misc]
             await trio.sleep(_REFRESH)
 

@@ -175,10 +175,10 @@ def _print(findings: list[_Told], pairs: list[tuple[str, str]]) -> None:
     table("", columns, (_cells(told, several=several) for told in findings))
 
 
-def _cells(told: _Told, *, several: bool) -> list[str]:
+def _cells(told: _Told, *, several: bool) -> list[object]:
     one = told.finding
-    word = f"{_word(one.status)}\n{one.severity.value}".strip()
-    return [one.side, *([told.where] if several else []), word, one.member, f"{one.message}.\n{one.remedy}"]
+    word = tuple(filter(None, (_word(one.status), one.severity.value)))
+    return [one.side, *([told.where] if several else []), word, one.member, (f"{one.message}.", one.remedy)]
 
 
 def _word(status: Status | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,9 @@ import typer
 
 from ..params import Description, endpoint, partners, to_python, to_toml
 from ..source import block_of, emit, save
+from ..visible import visible
 from ._descriptions import Named, descriptions
+from ._show import note
 
 __all__ = ["register"]
 
@@ -74,7 +77,8 @@ def partner(
         return
     text = _text(form, block, named)
     if output is None:
-        typer.echo(text, nl=False)
+        # A pipe gets the file as it is.
+        typer.echo(visible(text, keep="\n") if sys.stdout.isatty() else text, nl=False)
     else:
         output.write_text(text, encoding="utf-8", newline="\n")
 
@@ -98,12 +102,11 @@ def _names(found: list[Named]) -> list[str]:
 def _remark(name: str, value: Description, *, own_given: bool, profile: str) -> None:
     """Tell what the result still lacks."""
     for finding in value.check(profile):
-        typer.echo(f"note: {name}: {finding.member}: {finding.message}. {finding.remedy}", err=True)
+        note(f"{name}: {finding.member}: {finding.message}. {finding.remedy}")
     end = endpoint(value)
     if end.own_reference and not own_given:
         member = "TLSClientCertRef" if end.active else "TLSServerCertRef"
-        typer.echo(
-            f"note: {name}: {member} {end.own_reference} is the ID that the first side uses; if the other device has another "
-            "certificate, give its ID with --own",
-            err=True,
+        note(
+            f"{name}: {member} {end.own_reference} is the ID that the first side uses; if the other device has another "
+            "certificate, give its ID with --own"
         )

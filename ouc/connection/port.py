@@ -7,7 +7,6 @@ waits, so a test can play either side with a list.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from ipaddress import IPv4Address
@@ -20,12 +19,13 @@ from ..errors import Failure, OUCError, ParameterError
 from ..params import Endpoint, Finding, endpoint, view
 from ..profiles import DEFAULT, Profile
 from ..status import Status
+from ..visible import logger
 from ..wire import Delivery, Inbox, MessageInbox
 from .link import Effect, LinkEvent, LinkState, step
 
 __all__ = ["Link", "Port", "SendJob", "Settings", "Shell"]
 
-_log = logging.getLogger("ouc.connection")
+_log = logger("ouc.connection")
 
 # STATUS of a failure -> T_DIAG's reason (ouc-blocks.md 1.11); what TLS refuses counts as a protocol error [I].
 _PROTOCOL, _RESET_HERE = 0x4F04, 0x4F09

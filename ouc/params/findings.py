@@ -8,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 import attrs
 
 from ..status import Status
+from ..visible import visible
 
 __all__ = ["Finding", "Mark", "Severity", "SideName"]
 
@@ -72,4 +73,4 @@ class Finding:
     def __str__(self) -> str:
         side = f"{self.side}: " if self.side else ""
         code = "" if self.status is None else f" (STATUS {self.status})"
-        return f"{self.severity.value}: {side}{self.member}: {self.message}{code}. {self.remedy}"
+        return visible(f"{self.severity.value}: {side}{self.member}: {self.message}{code}. {self.remedy}")

@@ -11,10 +11,11 @@ from ..connection import LinkEvent
 from ..errors import Failure
 from ..tls import TLSFacts
 from ..transport import Direction
+from ..visible import logger, visible
 
 __all__ = ["Happening", "Journal", "guarded"]
 
-_log = logging.getLogger("ouc.station")
+_log = logger("ouc.station")
 
 Tap = Callable[[int, Direction, bytes], None]
 
@@ -42,7 +43,7 @@ class Happening:
     orderly: bool = False
 
     def __str__(self) -> str:
-        return f"connection {self.connection_id} {self.event.name}: {self.failure or self.partner}"
+        return visible(f"connection {self.connection_id} {self.event.name}: {self.failure or self.partner}")
 
 
 @attrs.define

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-
 import trio
 
 from ..errors import ConnectionLost, OUCError, RemoteProtocolError
 from ..transport import Listener, Reception, TCPStream, Wire, explain, read_call
+from ..visible import logger
 from ..wire import refuse_call
 from .life import Host
 from .streams import StreamLife
 
 __all__ = ["IsoDoor"]
 
-_log = logging.getLogger("ouc.station")
+_log = logger("ouc.station")
 
 
 class IsoDoor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -21,6 +20,7 @@ from ..params import ISO_PORT
 from ..status import Status
 from ..tls import Policy, TLSFacts
 from ..transport import IDENTITY, AddressMap, Background, Direction, NameServer, Opener, Wire, policy_of
+from ..visible import logger
 from .datagrams import DatagramLife
 from .happening import Happening, Journal, guarded
 from .iso_door import IsoDoor
@@ -29,7 +29,7 @@ from .streams import StreamLife
 
 __all__ = ["Station"]
 
-_log = logging.getLogger("ouc.station")
+_log = logger("ouc.station")
 
 _LISTENER = optional(arguments.CALLABLE)
 # Argument -> what it takes.

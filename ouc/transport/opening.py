@@ -5,7 +5,6 @@ One attempt each; what is tried again, and when, is the station's business.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -19,6 +18,7 @@ from ..errors import CertificateError, ConnectionLost, OUCError, RemoteProtocolE
 from ..params import ISO_PORT, Endpoint
 from ..profiles import Profile
 from ..tls import DEFAULT, Contexts, Credentials, Policy, TLSContext, TLSEngine, TLSFacts, resolve_credentials, utc_now
+from ..visible import logger
 from ..wire import IsoConnection
 from .addresses import AddressMap
 from .failures import explain, located
@@ -30,7 +30,7 @@ from .udp import UDPPort
 
 __all__ = ["Opener", "Wire", "policy_of"]
 
-_log = logging.getLogger("ouc.transport")
+_log = logger("ouc.transport")
 
 
 @attrs.frozen(kw_only=True, eq=False)

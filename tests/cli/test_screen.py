@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from ouc.cli import _projects, _screen
+from ouc.cli import _screen, _show
 from ouc.cli._screen import Screen
 from ouc.errors import Failure
 from ouc.status import Status
@@ -24,7 +24,7 @@ def terminal(monkeypatch: Any) -> io.StringIO:
     """What a terminal of 120 columns gets."""
     seen = io.StringIO()
     console = Console(file=seen, force_terminal=True, width=120, highlight=False, color_system=None)
-    for module in (_screen, _projects):
+    for module in (_screen, _show):
         monkeypatch.setattr(module, "console", console)
     monkeypatch.setenv("TERM", "xterm")
     return seen
