@@ -323,13 +323,17 @@ def generate(source: str) -> str:
 
 
 def soak(arguments: list[str]) -> None:
-    """Run the long campaigns: all tests with many more cases, then tests/soak/*.py (arguments: pytest's)."""
-    run("soak", [PYTHON, "-m", "pytest", *(arguments or parallel())], variables={"OUC_SOAK": "1"})
-    scripts = [] if arguments else sorted((ROOT / "tests" / "soak").glob("[!_]*.py"))
+    """Run the long campaigns: all tests with many cases, then tests/soak/*.py (arguments: a script and its own, or pytest's)."""
+    scripts = [path.stem for path in sorted((ROOT / "tests" / "soak").glob("[!_]*.py")) if path.stem[:5] != "test_"]
+    rest: list[str] = []
+    if arguments and arguments[0] in scripts:
+        scripts, rest = arguments[:1], arguments[1:]
+    else:
+        run("soak", [PYTHON, "-m", "pytest", *(arguments or parallel())], variables={"OUC_SOAK": "1"})
+        scripts = [] if arguments else scripts
     for script in scripts:
-        if not script.name.startswith("test_"):
-            say(f"== {script.stem}")
-            run(script.stem, [PYTHON, "-m", f"tests.soak.{script.stem}"], variables={"OUC_SOAK": "1"})
+        say(f"== {script}")
+        run(script, [PYTHON, "-m", f"tests.soak.{script}", *rest], variables={"OUC_SOAK": "1"})
 
 
 def wheelhouse(arguments: list[str]) -> None:

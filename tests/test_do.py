@@ -321,6 +321,24 @@ def test_soak_raises_the_number_of_cases(monkeypatch: pytest.MonkeyPatch, house:
     assert variables == [{"OUC_SOAK": "1"}]
 
 
+def test_soak_runs_every_script_or_the_one_that_is_named_with_its_arguments(
+    monkeypatch: pytest.MonkeyPatch, house: Path
+) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(do, "run", lambda step, command, variables=None: started.append(list(map(str, command[2:]))))
+    monkeypatch.setattr(do, "parallel", list)
+    (house / "tests" / "soak").mkdir(parents=True)
+    for name in ("fuzz", "mutants", "_hidden", "test_mutants"):
+        (house / "tests" / "soak" / f"{name}.py").touch()
+    do.soak([])
+    do.soak(["mutants", "--room", "tls"])
+    do.soak(["tests/tls"])
+    assert started == [
+        ["pytest"], ["tests.soak.fuzz"], ["tests.soak.mutants"], ["tests.soak.mutants", "--room", "tls"],
+        ["pytest", "tests/tls"],
+    ]  # fmt: skip
+
+
 def test_bench_takes_names_first_and_passes_the_rest_on(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[list[str]] = []
     monkeypatch.setattr(do, "run_all", lambda steps: started.extend([list(map(str, c[2:])) for c in steps.values()]))
