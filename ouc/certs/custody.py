@@ -68,7 +68,8 @@ class Custody(Session):
         if path is None and (password is not None or insecure_keys):
             raise ParameterError("a project in memory has no password", where="password", remedy="Give a path as well")
         if password is not None and insecure_keys:
-            raise ParameterError("a password and insecure keys exclude each other", where="insecure_keys")
+            raise ParameterError("a password and insecure keys exclude each other", where="insecure_keys",
+                                 remedy="Leave one of them out")  # fmt: skip
         protection: Protection = "process" if path is None else "clear" if insecure_keys else "none"
         state = State(name=name, uuid=uuid.uuid4().hex, mirror=mirror, protection=protection)
         vault: Vault = ClearVault() if insecure_keys else MemoryVault()
@@ -199,6 +200,9 @@ class Custody(Session):
             raise ParameterError("only an administrator downloads a device", where=self.name)
         if password is None and not insecure_keys:
             raise ParameterError("a device file needs a password", where="password", remedy="Give one")
+        if password is not None and insecure_keys:
+            raise ParameterError("a password and insecure keys exclude each other", where="insecure_keys",
+                                 remedy="Leave one of them out")  # fmt: skip
         config = self._backing.current().device(device)
         write_device(path, self._download(device), config, password=password, cost=cost or self._cost())
 

@@ -140,7 +140,7 @@ FORMATS: Final[dict[str, Format]] = {
     "p12": Format(encoding="PKCS#12", key="always", encrypts=True),
 }
 
-# "Method selectable" for encrypted keys in PEM.
+# "Method selectable" for encrypted keys in PEM; the first where nobody chooses.
 METHODS: Final = {"aes-256": "aes-256-cbc", "aes-192": "aes-192-cbc", "aes-128": "aes-128-cbc", "3des": "des-ede3-cbc"}
 
 
@@ -160,10 +160,31 @@ class Export:
     warning: str = ""
 
 
+@attrs.frozen(kw_only=True)
+class Protection:
+    """How an export protects the private key, as it was asked for.
+
+    Attributes:
+        password: Encrypts the key or the archive, None for none.
+        default_password: Use the project's name as password, as TIA Portal does when none is typed.
+        method: Encryption of a key in PEM; None for the first of `METHODS`.
+        unencrypted: Write the key in clear.
+    """
+
+    password: str | bytes | None = attrs.field(default=None, repr=False)
+    default_password: bool = False
+    method: str | None = None
+    unencrypted: bool = False
+
+    @property
+    def encrypts(self) -> bool:
+        """Something was asked for that only an encrypted key can have."""
+        return self.password is not None or self.default_password or self.method is not None
+
+
 def export(
-    state: State, entry: Entry, form: str, *, key: PrivateKey | None, password: str | bytes | None,
-    default_password: bool, chain: bool, method: str,
-) -> Export:  # fmt: skip
+    state: State, entry: Entry, form: str, *, key: PrivateKey | None, chain: bool, protection: Protection
+) -> Export:
     """Write a certificate in one of the formats of the matrix.
 
     Args:
@@ -171,13 +192,12 @@ def export(
         entry: The certificate.
         form: `cer`, `der`, `crt`, `pem` or `p12`.
         key: Its private key, None to leave it out.
-        password: Encrypts the key or the archive.
-        default_password: Use the project's name as password, as TIA Portal does when none is typed.
         chain: Write the public certificates up to the root too.
-        method: Encryption of a key in PEM.
+        protection: Of the private key.
 
     Raises:
-        ParameterError: The matrix does not have this combination.
+        ParameterError: The matrix does not have this combination, a password would protect nothing, or the private key
+            would lie in clear without a word that says so.
     """
     row = FORMATS.get(form)
     if row is None:
@@ -186,19 +206,9 @@ def export(
         raise ParameterError(f".{form} holds no chain", where="format", remedy="Choose crt or pem")
     if row.key == "always" and key is None:
         raise ParameterError(f".{form} needs the private key", where="format", remedy="Choose another format")
-    if password is not None and (not row.encrypts or key is None):
-        raise ParameterError(f".{form} without an encrypted key takes no password", where="password")
-    if password in ("", b""):
-        raise ParameterError("an empty password protects nothing", where="password", remedy="Leave it out, or give one")
-    if method not in METHODS:
-        raise ParameterError(f"method {method!r} is not known", where="method", remedy=f"Choose among {', '.join(METHODS)}")
-    warning = ""
-    if default_password and password is None and row.encrypts and key is not None:
-        password = state.name
-        warning = "the password is the project's name, which is no secret"
-    if form == "p12" and password is None:
-        raise ParameterError("an archive with a private key needs a password", where="password",
-                             remedy="Give one, or ask for TIA Portal's default by name")  # fmt: skip
+    _check_protection(form, row, key, protection)
+    warning = "the password is the project's name, which is no secret" if protection.default_password else ""
+    password = state.name if protection.default_password else protection.password
     secret = password.encode() if isinstance(password, str) else password
     if form == "p12":
         assert key is not None and secret is not None  # noqa: S101, PT018 - refused above
@@ -213,7 +223,38 @@ def export(
         return Export(data=data, separate_key=to_pkcs8(key), warning="the key file is not encrypted and export-only")
     if secret is None:
         warning = "the private key in the file is not encrypted"
-    return Export(data=data + _pem_key(key, secret, method), warning=warning)
+    return Export(data=data + _pem_key(key, secret, protection.method or next(iter(METHODS))), warning=warning)
+
+
+_CLEAR: Final = "or say that it may lie in clear: unencrypted=True, --unencrypted"
+
+
+def _check_protection(form: str, row: Format, key: PrivateKey | None, asked: Protection) -> None:
+    """Refuse a password that protects nothing, and a key in clear that nobody asked for; the first that is true."""
+    written = f".{form} with the private key" if key is not None else f".{form} without the private key"
+    encrypted = row.encrypts and key is not None
+    rules = (
+        (asked.password in ("", b""), "password", "an empty password protects nothing", "Leave it out, or give one"),
+        (asked.password is not None and asked.default_password, "password", "two passwords for one key",
+         "Give one, or ask for TIA Portal's default"),
+        (asked.method not in (None, *METHODS), "method", f"method {asked.method!r} is not known",
+         f"Choose among {', '.join(METHODS)}"),
+        (asked.encrypts and not encrypted, "password", f"a password protects nothing in {written}",
+         "Choose crt, pem or p12 with the private key, or leave the password out"),
+        (form == "p12" and asked.method is not None, "method", ".p12 has an encryption of its own", "Leave the method out"),
+        (asked.unencrypted and asked.encrypts, "unencrypted", "a password and a key in clear exclude each other",
+         "Leave one of them out"),
+        (asked.unencrypted and (key is None or row.key == "always"), "unencrypted", f"no key lies in clear in {written}",
+         "Leave it out"),
+        (key is not None and not row.encrypts and not asked.unencrypted, "unencrypted",
+         f".{form} writes the private key in clear, into a second file", f"Choose crt, pem or p12 with a password, {_CLEAR}"),
+        (encrypted and asked.password is None and not asked.default_password and not asked.unencrypted, "password",
+         f"the private key in .{form} needs a password",
+         "Give one, or ask for TIA Portal's default by name" + ("" if row.key == "always" else f", {_CLEAR}")),
+    )  # fmt: skip
+    for broken, where, what, remedy in rules:
+        if broken:
+            raise ParameterError(what, where=where, remedy=remedy)
 
 
 def _above(state: State, entry: Entry) -> tuple[Entry, ...]:

@@ -101,7 +101,8 @@ def page() -> str:
         f"Hashes: {', '.join(name for name in HASHES if name != 'sha1')}; `sha1` only with `--legacy`.\n",
         usages, "## Keys\n", keys, "## Default CAs\n", cas, "## Export\n", formats,
         f"Methods for a key in PEM: {', '.join(METHODS)}. `.crl` is the current revocation list of a CA, empty until something "
-        "was revoked. Import reads PEM, DER and PKCS#12 under any ending.\n",
+        "was revoked. A key lies in clear only with `--unencrypted`, and a password that would protect nothing is refused. "
+        "Import reads PEM, DER and PKCS#12 under any ending.\n",
         _REFERENCES,
         "## Verification\n\nA chain is searched among what the partner sent and what the device holds. It ends at a "
         "self-signed certificate that the device holds, else 80E4; a wrong signature is 80E6. Then, from the root down:\n",

@@ -20,7 +20,7 @@ from .create import Issuer, Wish
 from .custody import Custody
 from .device import Device
 from .entry import Entry
-from .exchange import Export, ImportedAs
+from .exchange import Export, ImportedAs, Protection
 from .issue import moment
 from .material import Material, Source, read
 from .session import utc_now
@@ -258,7 +258,8 @@ class Project(Custody):
         password: str | bytes | None = None,
         default_password: bool = False,
         chain: bool = False,
-        method: str = "aes-256",
+        method: str | None = None,
+        unencrypted: bool = False,
         now: datetime | None = None,
     ) -> Export:
         """Write a certificate in one of the formats of TIA Portal's matrix (R43).
@@ -270,10 +271,18 @@ class Project(Custody):
             password: Encrypts the key or the archive.
             default_password: Use the project's name as password, as TIA Portal does when none is typed (R46).
             chain: Write the public certificates up to the root too; crt and pem only.
-            method: Encryption of a key in PEM: `aes-256`, `aes-192`, `aes-128`, `3des`.
+            method: Encryption of a key in PEM: `aes-256` (the default), `aes-192`, `aes-128`, `3des`.
+            unencrypted: Write the private key in clear. cer and der cannot do otherwise, and want to be told so.
             now: Time of an empty list.
+
+        Raises:
+            ParameterError: The matrix does not have it, a password would protect nothing, or the key would lie in clear
+                without `unencrypted`.
         """
         if form == "crl":
+            if private_key or chain or password is not None or default_password or method is not None or unencrypted:
+                raise ParameterError(".crl is a revocation list and nothing else", where="format",
+                                     remedy="Leave the options about keys and chains out")  # fmt: skip
             current = self.crl(number)
             empty = None if current is not None else self.empty_crl(number, now=now)
             return Export(data=current.public_bytes(Encoding.DER) if current is not None else empty or b"")
@@ -287,8 +296,10 @@ class Project(Custody):
         if with_key and self.protection in ("none", "clear"):
             self._global()
         return exchange.export(
-            state, entry, form, key=self._key(entry) if with_key else None, password=password,
-            default_password=default_password, chain=chain, method=method,
+            state, entry, form, key=self._key(entry) if with_key else None, chain=chain,
+            protection=Protection(
+                password=password, default_password=default_password, method=method, unencrypted=unencrypted
+            ),
         )  # fmt: skip
 
     def delete(self, number: int, *, now: datetime | None = None) -> Entry:

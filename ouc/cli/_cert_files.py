@@ -105,12 +105,16 @@ def export(
     ] = None,
     private_key: Annotated[bool, typer.Option("--private-key", help="Write the private key too.")] = False,
     key_password_file: KeyPassword = None,
-    unencrypted: Annotated[bool, typer.Option("--unencrypted", help="Write the private key in clear.")] = False,
+    unencrypted: Annotated[
+        bool, typer.Option("--unencrypted", help="Write the private key in clear; cer and der cannot do otherwise.")
+    ] = False,
     default_password: Annotated[
         bool, typer.Option("--default-password", help="Use the project's name as password, as TIA Portal does.")
     ] = False,
     chain: Annotated[bool, typer.Option("--chain", help="Write the certificates up to the root too (crt, pem).")] = False,
-    method: Annotated[str, typer.Option(help="Encryption of a key in PEM: aes-256, aes-192, aes-128, 3des.")] = "aes-256",
+    method: Annotated[
+        str | None, typer.Option(help="Encryption of a key in PEM: aes-256 (the default), aes-192, aes-128, 3des.")
+    ] = None,
     user: User = "admin",
     password_file: PasswordFile = None,
     json: Json = False,
@@ -119,21 +123,20 @@ def export(
     wanted = form or output.suffix.removeprefix(".").lower()
     with_key = private_key or wanted == "p12"
     secret = password_from(key_password_file)
-    # cer and der write the key into a second file, which the matrix leaves in clear.
     asks = with_key and wanted in ("crt", "pem", "p12") and not (unencrypted or default_password)
     if asks and secret is None:
         secret = new_password(None, f"Password of {output}", environment=False)
     with opened(project, password_file=password_file, user=user) as found:
         made = found.export(
             number, wanted, private_key=private_key, password=secret, default_password=default_password, chain=chain,
-            method=method,
+            method=method, unencrypted=unencrypted,
         )  # fmt: skip
     write(output, made.data, secret=with_key and made.separate_key is None)
     files = [str(output)]
     if made.separate_key is not None:
         files.append(str(output.with_suffix(".key")))
         write(output.with_suffix(".key"), made.separate_key, secret=True)
-    done("\n".join(files), {"files": files, "warning": made.warning}, json=json)
+    done(files, {"files": files, "warning": made.warning}, json=json)
     if made.warning:
         note(made.warning)
 

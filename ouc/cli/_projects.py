@@ -60,12 +60,13 @@ def listing(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())  # noqa: T201
 
 
-def done(line: str, facts: dict[str, Any], *, json: bool) -> None:
+def done(line: str | Sequence[str], facts: dict[str, Any], *, json: bool) -> None:
     """Say what a command has done, for people or for machines."""
     if json:
         print_json(facts)
-    else:
-        say(line)
+        return
+    for one in (line,) if isinstance(line, str) else line:
+        say(one)
 
 
 def password_from(file: Path | None, *, what: str = "password") -> str | None:

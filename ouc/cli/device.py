@@ -179,6 +179,10 @@ def download(
 
     A running station that has opened the file takes a new download over with its next handshake.
     """
+    if insecure_keys and device_password_file is not None:
+        raise ParameterError(
+            "a password and keys in clear exclude each other", where="--device-password-file", remedy="Leave one of them out"
+        )
     with opened(project, password_file=password_file, user=user) as found:
         found.device(name)
         secret = None if insecure_keys else new_password(device_password_file, f"Password of {output}", environment=False)

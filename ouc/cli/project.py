@@ -114,7 +114,8 @@ def check(project: ProjectFile, *, user: User = "admin", password_file: Password
     if json:
         print_json(list(wrong))
     else:
-        say("\n".join(wrong) or "nothing found")
+        for line in wrong or ("nothing found",):
+            say(line)
     if wrong:
         raise typer.Exit(1)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -47,12 +50,13 @@ def test_the_matrix_is_that_of_the_reference() -> None:
 @pytest.mark.parametrize("form", ["cer", "der"])
 def test_der_forms_write_the_key_into_a_second_file(form: str) -> None:
     project = plant()
-    made_ = project.export(9, form, private_key=True)
+    made_ = project.export(9, form, private_key=True, unencrypted=True)
+    assert "not encrypted" in made_.warning
     assert x509.load_der_x509_certificate(made_.data) == project.entry(9).certificate
     assert made_.separate_key is not None
     assert load_der_private_key(made_.separate_key, None).private_numbers() == project._key(project.entry(9)).private_numbers()  # type: ignore[union-attr]
     assert project.export(9, form).separate_key is None
-    for refused in ({"chain": True}, {"private_key": True, "password": "x"}):
+    for refused in ({"chain": True}, {"private_key": True}, {"private_key": True, "password": "x"}):
         with pytest.raises(ParameterError):
             project.export(9, form, **refused)
 
@@ -62,8 +66,8 @@ def test_der_forms_write_the_key_into_a_second_file(form: str) -> None:
 def test_pem_forms_hold_key_and_chain_in_one_file(form: str, method: str | None) -> None:
     project = plant()
     password = "x" if method else None
-    options = {"method": method} if method else {}
-    data = project.export(9, form, private_key=True, chain=True, password=password, **options).data  # type: ignore[arg-type]
+    options = {"method": method} if method else {"unencrypted": True}
+    data = project.export(9, form, private_key=True, chain=True, password=password, **options).data
     found = read(data, password)
     assert found.certificates == [project.entry(9).certificate, project.entry(3).certificate]
     assert found.key is not None
@@ -88,6 +92,62 @@ def test_the_project_name_is_the_password_only_by_name_and_with_a_warning() -> N
     made_ = project.export(9, "p12", default_password=True)
     assert "no secret" in made_.warning
     assert pkcs12.load_pkcs12(made_.data, b"Example").key is not None
+
+
+OPTIONS: dict[str, list[Any]] = {
+    "password": [None, "pw", ""], "default_password": [False, True], "method": [None, "aes-128"], "unencrypted": [False, True],
+    "private_key": [False, True],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_is_asked_for_a_key_is_done_or_refused(form: str) -> None:
+    """A password protects, or is refused; a key lies in clear only where that was said; nothing is left out of both."""
+    project = plant()
+    done = 0
+    rows: Iterator[tuple[Any, ...]] = itertools.product(*OPTIONS.values())
+    for values in rows:
+        asked = dict(zip(OPTIONS, values, strict=True))
+        protects = asked["password"] is not None or asked["default_password"] or asked["method"] is not None
+        try:
+            made_ = project.export(9, form, **asked)
+        except ParameterError as error:
+            assert error.failure.remedy
+            continue
+        done += 1
+        secret = "Example" if asked["default_password"] else asked["password"]
+        key_file = made_.separate_key or made_.data
+        if not (asked["private_key"] or form == "p12"):
+            assert not protects
+            assert not asked["unencrypted"]
+            assert made_.separate_key is None
+            assert b"PRIVATE" not in made_.data
+        elif protects:
+            assert secret
+            assert not asked["unencrypted"]
+            assert read(key_file, secret).key is not None
+            with pytest.raises(ParameterError):
+                read(key_file)
+        else:
+            assert asked["unencrypted"]
+            assert read(key_file).key is not None
+            assert "not encrypted" in made_.warning
+    assert done == {"cer": 2, "der": 2, "crt": 6, "pem": 6, "p12": 4}[form]
+
+
+def test_a_list_takes_no_option_about_keys() -> None:
+    project = plant()
+    options: list[dict[str, Any]] = [
+        {"private_key": True}, {"password": "pw"}, {"default_password": True}, {"unencrypted": True}, {"chain": True},
+    ]  # fmt: skip
+    for option in options:
+        with pytest.raises(ParameterError, match="revocation list and nothing else"):
+            project.export(3, "crl", **option)
+
+
+def test_a_device_file_has_a_password_or_none(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="exclude each other"):
+        plant().download("PLC-1", tmp_path / "d", password="pw", insecure_keys=True)
 
 
 def test_a_chain_that_is_not_in_the_project_is_not_written() -> None:

@@ -143,7 +143,7 @@ def test_certificates_go_out_and_come_in(shell: Shell) -> None:
     secret = shell.secret("key.txt", "archive password")
     shell("cert", "export", shell.plant, 4, "-o", shell.folder / "four.p12", "--key-password-file", secret)
     assert stat.S_IMODE((shell.folder / "four.p12").stat().st_mode) == 0o600
-    shell("cert", "export", shell.plant, 4, "-o", shell.folder / "four.cer", "--private-key")
+    shell("cert", "export", shell.plant, 4, "-o", shell.folder / "four.cer", "--private-key", "--unencrypted")
     assert (shell.folder / "four.key").exists()
     shell("cert", "export", shell.plant, 4, "-o", shell.folder / "four.pem", "--chain")
     assert (shell.folder / "four.pem").read_bytes().count(b"BEGIN CERTIFICATE") == 2
@@ -271,7 +271,7 @@ def test_every_command_speaks_to_machines_too(shell: Shell) -> None:
     assert shell.json("cert", "assign", plant, 2, "PLC-2")["assigned_to"] == "PLC-2"
     assert shell.json("cert", "unassign", plant, 2, "PLC-2")["unassigned_from"] == "PLC-2"
     assert shell.json("cert", "delete", plant, 5) == {"id": 5, "common_name": "PLC-2/Communication-5"}
-    assert shell.json("cert", "export", plant, 4, "-o", folder / "4.der", "--private-key")["files"] == [
+    assert shell.json("cert", "export", plant, 4, "-o", folder / "4.der", "--private-key", "--unencrypted")["files"] == [
         str(folder / "4.der"), str(folder / "4.key"),
     ]  # fmt: skip
     assert shell.json("cert", "csr", plant, "-o", folder / "r.pem", "--cn", "x")["files"] == [str(folder / "r.pem")]
