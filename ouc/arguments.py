@@ -25,6 +25,7 @@ __all__ = [
     "MATERIAL",
     "MATERIALS",
     "PATH",
+    "PAUSE",
     "PORT",
     "PORT_OR_ANY",
     "SECONDS",
@@ -105,6 +106,7 @@ TEXT: Final = Kind("a text", lambda value: isinstance(value, str) and bool(value
 SECRET: Final = instance("a text or bytes", str, bytes)
 SECONDS: Final = Kind("seconds as a number, 0 or more", lambda value: _is_number(value) and value >= 0)
 FINITE: Final = Kind("seconds as a number, 0 or more", lambda value: _is_number(value) and 0 <= value < math.inf)
+PAUSE: Final = Kind("seconds as a number, 0.01 or more", lambda value: _is_number(value) and 0.01 <= value < math.inf)
 PORT: Final = whole(1, 65535)
 PORT_OR_ANY: Final = whole(0, 65535)
 ADDRESS: Final = Kind("an IPv4 address", _is_address)

@@ -19,7 +19,7 @@ import attrs
 
 from .errors import ParameterError
 
-__all__ = ["DEFAULT", "FEATURES", "NAMES", "Profile", "TLSVersion", "page", "profile"]
+__all__ = ["DEFAULT", "FEATURES", "NAMES", "Profile", "TLSVersion", "page", "paused", "profile"]
 
 TLSVersion: TypeAlias = Literal["1.2", "1.3"]
 Family: TypeAlias = Literal["Python", "S7-1200", "S7-1200 G2", "S7-1500", "S7-1500R/H"]
@@ -294,6 +294,25 @@ def profile(name: str) -> Profile:
 
 #: What a station is unless told otherwise.
 DEFAULT: Final = profile("Python")
+
+
+def paused(first: float | None, longest: float | None) -> Profile:
+    """The library's profile with other pauses between attempts.
+
+    Args:
+        first: Seconds before the first attempt after a failure; None: as the profile has it, or `longest` if that is less.
+        longest: Seconds that the doubling pause ends at; None: as the profile has it, or `first` if that is more.
+
+    Raises:
+        ParameterError: The first one is longer than the longest.
+    """
+    most = max(first or 0.0, DEFAULT.retry_max) if longest is None else longest
+    least = min(DEFAULT.retry_first, most) if first is None else first
+    if least > most:
+        raise ParameterError(
+            "the first pause is longer than the longest", where="retry_first", remedy="Give retry_max a larger number"
+        )
+    return attrs.evolve(DEFAULT, retry_first=least, retry_max=most)
 
 
 def page() -> str:

@@ -65,11 +65,16 @@ class Holding(Dialling, total=False):
         when_down: What a `send` does while the connection is down: `raise` (the default), `wait` or `latest`.
         patience: Seconds that `wait` waits at most; None, the default, for ever.
         life_sign: Notices a dead partner long before TCP's keep-alive does; None by default.
+        retry_first: Seconds before the first attempt after a failure, 0.01 or more; by default 1. The pause doubles with each
+            further one.
+        retry_max: Seconds that the doubling pause ends at; by default 30.
     """
 
     when_down: WhenDown
     patience: float | None
     life_sign: LifeSign | None
+    retry_first: float
+    retry_max: float
 
 
 class Serving(Credentials, total=False):
@@ -105,6 +110,8 @@ KINDS: Final[Mapping[str, Kind]] = {
     "check_address": arguments.YES_NO,
     "local_port": arguments.PORT_OR_ANY,
     **HOLDING,
+    "retry_first": arguments.PAUSE,
+    "retry_max": arguments.PAUSE,
     "host": optional(arguments.ADDRESS),
     "partner": arguments.ADDRESS,
     "require_client_certificate": optional(arguments.YES_NO),

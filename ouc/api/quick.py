@@ -19,6 +19,7 @@ from ..arguments import check
 from ..certs import Device, Project
 from ..errors import ParameterError
 from ..params import TCON_IP_V4_SEC, TCON_QDN, TCON_QDN_SEC, TCON_IP_v4
+from ..profiles import paused
 from .connection import Connection
 from .held import Held
 from .options import Credentials, Dialling, Holding, Serving, check_options
@@ -130,7 +131,7 @@ async def hold(host: str | IPv4Address, port: int, **options: Unpack[Holding]) -
     _check_partner(host, port)
     found = await _resolve(options, Holding)
     async with (
-        Station(found.device) as station,
+        Station(found.device, profile=paused(options.get("retry_first"), options.get("retry_max"))) as station,
         station.hold(
             _dialled(host, port, found, options), when_down=options.get("when_down", "raise"),
             patience=options.get("patience"), life_sign=options.get("life_sign"),

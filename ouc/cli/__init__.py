@@ -23,6 +23,7 @@ from typer.core import TyperGroup
 from ..errors import OUCError, ParameterError
 from ..visible import visible
 from ._show import complain, console
+from ._usage import UsageError
 
 __all__ = ["build", "main"]
 
@@ -137,6 +138,9 @@ def main() -> None:
     """Run the command line of this process; the exit status is 0, 1 (a failure told in one line) or 2 (usage)."""
     try:
         build()()
+    except UsageError as error:
+        complain(str(error))
+        raise SystemExit(2) from None
     except OUCError as error:
         complain(str(error))
         raise SystemExit(1) from None

@@ -31,11 +31,13 @@ from ..params import (
     view,
 )
 from ..profiles import DEFAULT as PROFILE
+from ..profiles import Profile, paused
 from ..station import Happening
 from ..transport import Listener, Opener, explain, listen
 from ._descriptions import descriptions
 from ._partners import Certificates, Target, certificates, place
 from ._projects import note
+from ._usage import UsageError
 from ._wire import ANY, Version, opener, reference_of
 
 __all__ = ["End", "Options", "settle"]
@@ -74,6 +76,8 @@ class Options:
     local_port: int | None = None
     partner: str | None = None
     require: bool = False
+    retry_first: float | None = None
+    retry_max: float | None = None
     check_address: bool | None = None
 
     @property
@@ -101,12 +105,14 @@ class End:
         opener: What opens its connections.
         partner: HOST and port of a UDP partner, None where none is named.
         shown: The own address, as typed or as it follows from the rest; told, not bound.
+        profile: The library's, with the pauses that the options name.
     """
 
     description: Description
     opener: Opener
     shown: str
     partner: tuple[str, int] | None = None
+    profile: Profile = PROFILE
 
     @property
     def endpoint(self) -> Endpoint:
@@ -155,7 +161,7 @@ class End:
             # Before the port: whoever types a wrong reference need not wonder about the port.
             station = Station(
                 self.opener.device, address=self.opener.address, addresses=self.opener.addresses, on_event=on_event,
-                policy=self.opener.policy,
+                policy=self.opener.policy, profile=self.profile,
             )  # fmt: skip
             station.opener = opener
             port = view(description).local_port
@@ -215,34 +221,40 @@ def settle(options: Options) -> End:
     """Make sense of the options.
 
     Raises:
-        ParameterError: Options that exclude each other or lack another, or a file that cannot be used.
+        UsageError: Options that exclude each other or lack another.
+        ParameterError: A file that cannot be used.
     """
+    profile = _paused(options)
+    return attrs.evolve(_settled(options), profile=profile)
+
+
+def _settled(options: Options) -> End:
     _exclude(options, "iso", "udp")
     _exclude(options, "plain", "tls")
     for name in ("iso", "udp"):
         if options.given(name):
             _exclude(options, name, "plain", "own", "trust", "ca", "cert", "key", "require", "tls", "check_address")
     if options.given("local_tsap", "remote_tsap") and not options.iso:
-        raise ParameterError(
+        raise UsageError(
             f"{options.given('local_tsap', 'remote_tsap')[0]} belongs to ISO-on-TCP", remedy="Give --iso as well"
         )
     if options.connect is not None:
         return _described(options, options.connect)
     if options.target is None:
-        what, host = ("no partner is named", "192.168.0.1") if options.active else ("no own address", "0.0.0.0")  # noqa: S104
-        raise ParameterError(what, where="HOST:PORT", remedy=f"Write {host}:2000, or --connect FILE#variable")
-    target = place(options.target, free=not options.active)
+        what, example = ("no partner is named", "192.168.0.1:2000") if options.active else ("no own port", "2000")
+        raise UsageError(what, where="HOST:PORT", remedy=f"Write {example}, or --connect FILE#variable")
+    target = place(options.target, own=not options.active)
     own = None if options.active else _own_address(target)
     if options.iso or options.udp:
         return _unsecured(options, target, own)
     if options.require and (options.trust == ANY or options.plain):
-        raise ParameterError("--require-client-certificate verifies a partner", remedy=f"Leave out --plain and --trust {ANY}")
+        raise UsageError("--require-client-certificate verifies a partner", remedy=f"Leave out --plain and --trust {ANY}")
     found = _certificates(options)
     if not (options.active or options.require):
         _tell_unused(options, "--require-client-certificate")
     opens = opener(found, options.tls, plain=options.plain, trust=options.trust, active=options.active)
     if options.require and not found.trusts:
-        raise ParameterError("nothing to verify partners with", status=0x80E4, remedy="Give --ca FILE")
+        raise UsageError("nothing to verify partners with", status=0x80E4, remedy="Give --ca FILE")
     _warn(options.trust, "--plain" if options.plain else None)
     bits = int(options.active and not options.plain and options.check_address is not False)
     server, client = (found.trust or 0, found.own) if options.active else (found.own, found.trust or 0)
@@ -281,7 +293,7 @@ def _unsecured(options: Options, target: Target, own: IPv4Address | None) -> End
     """--iso and --udp: neither has TLS, and saying so is asking for it."""
     found = Certificates()
     if options.project is not None or options.device is not None:
-        raise ParameterError(
+        raise UsageError(
             f"{'--iso' if options.iso else '--udp'} and certificates exclude each other",
             remedy="Leave out --project and --device",
         )
@@ -295,10 +307,10 @@ def _unsecured(options: Options, target: Target, own: IPv4Address | None) -> End
         )
         return _end(datagrams, opens, target, own, partner=(target.host, target.port) if options.active else None)
     if options.local_port is not None:
-        raise ParameterError("--local-port and --iso exclude each other", remedy="ISO-on-TCP has selectors instead")
+        raise UsageError("--local-port and --iso exclude each other", remedy="ISO-on-TCP has selectors instead")
     remote = target.address if options.active else _partner(options)
     if remote is None:
-        raise ParameterError(
+        raise UsageError(
             "ISO-on-TCP knows its partner by an IPv4 address", status=0x80B7,
             where="HOST:PORT" if options.active else "--partner",
             remedy="Write 192.168.0.1:102" if options.active else "Give --partner 192.168.0.2",
@@ -318,13 +330,13 @@ def _described(options: Options, source: str) -> End:
         "check_address",
     )  # fmt: skip
     if options.trust is not None and options.trust != ANY:
-        raise ParameterError(
+        raise UsageError(
             "--connect and --trust exclude each other", remedy="The references stand in the description"
         )
     found = descriptions(source)
     if len(found) > 1:
         names = ", ".join(one.name for one in found)
-        raise ParameterError(
+        raise UsageError(
             f"holds {len(found)} connection descriptions", where=source, remedy=f"Write FILE#NAME with one of {names}"
         )
     description = found[0].value
@@ -335,6 +347,8 @@ def _described(options: Options, source: str) -> End:
             remedy="Describe the connection with TCON_IP_v4, TCON_QDN, their secure forms or TCON_IP_RFC",
         )  # fmt: skip
     active = end.active
+    if options.given("retry_first", "retry_max") and not active:
+        raise UsageError("--retry-first and --retry-max are of an end that dials", where=source, remedy="Leave them out")
     held = _certificates(options)
     if end.secure and not (active or end.request_client_certificate):
         _tell_unused(options, f"TLSServerReqClientCert TRUE in {source}")
@@ -351,7 +365,7 @@ def _described(options: Options, source: str) -> End:
         known = end.remote_port and (end.remote_name or end.remote_address not in (None, _ANYBODY))
         partner = (str(end.remote_name or end.remote_address), end.remote_port) if known else None
         return _end(description, opens, None, None, partner=partner)
-    target = place(options.target, free=not active and options.role == "passive")
+    target = place(options.target, own=not active and options.role == "passive")
     if end.protocol == "ISO-on-TCP":
         opens = attrs.evolve(opens, iso_port=target.port)
     if active or (end.protocol == "UDP" and options.active):
@@ -374,7 +388,7 @@ def _towards(description: Description, target: Target, source: str) -> Descripti
     if isinstance(inner, TCON_QDN):
         moved: Any = attrs.evolve(inner, remote_qdn=_qualified(target.host), remote_port=target.port)
     elif target.address is None:
-        raise ParameterError(
+        raise UsageError(
             f"{target.host!r} is no IPv4 address, and {source} knows its partner by one", where="HOST:PORT",
             remedy="Write 192.168.0.1:2000",
         )  # fmt: skip
@@ -383,7 +397,7 @@ def _towards(description: Description, target: Target, source: str) -> Descripti
     elif isinstance(inner, TCON_IP_v4):
         moved = attrs.evolve(inner, RemoteAddress=target.address, RemotePort=target.port)
     else:
-        raise ParameterError(
+        raise UsageError(
             f"HOST:PORT cannot replace the partner in {type(inner).__name__}", where=source, remedy="Leave HOST:PORT out"
         )
     return moved if inner is description else _changed(description, ConnPara=moved)
@@ -399,7 +413,7 @@ def _with_local_port(description: Description, port: int) -> Description:
     elif isinstance(inner, TCON_IP_RFC) or view(description).local_port == port:
         return description
     else:
-        raise ParameterError(
+        raise UsageError(
             f"HOST:PORT cannot replace the port in {type(inner).__name__}", where="HOST:PORT", remedy="Leave it out"
         )
     return moved if inner is description else _changed(description, ConnPara=moved)
@@ -416,7 +430,7 @@ def _qualified(name: str) -> str:
 
 def _own_address(target: Target) -> IPv4Address:
     if target.address is None:
-        raise ParameterError(f"{target.host!r} is no own IPv4 address", remedy="Write 0.0.0.0:2000 for all of them")
+        raise UsageError(f"{target.host!r} is no own IPv4 address", remedy="Write 0.0.0.0:2000 for all of them")
     return target.address
 
 
@@ -426,7 +440,7 @@ def _partner(options: Options) -> IPv4Address | None:
     try:
         return IPv4Address(options.partner)
     except AddressValueError:
-        raise ParameterError(
+        raise UsageError(
             f"{options.partner!r} is no IPv4 address", where="--partner", remedy="Write 192.168.0.2"
         ) from None
 
@@ -442,16 +456,23 @@ def _selector(typed: str | None, where: str) -> Any:
     else:
         data = typed.encode("ascii", "replace")
     if len(data) > 32 or not data:
-        raise ParameterError(
+        raise UsageError(
             f"a selector of {len(data)} bytes", status=0x80B7, where=where, remedy="Give 1 to 32 bytes: E0.01, or a text"
         )
     return data
 
 
+def _paused(options: Options) -> Profile:
+    try:
+        return paused(options.retry_first, options.retry_max)
+    except ParameterError as error:
+        raise UsageError(error.failure.what, where="--retry-first", remedy="Give --retry-max a larger number") from None
+
+
 def _exclude(options: Options, one: str, *others: str) -> None:
     """Refuse options that cannot be meant together."""
     if options.given(one) and (clash := options.given(*others)):
-        raise ParameterError(
+        raise UsageError(
             f"{options.given(one)[0]} and {clash[0]} exclude each other", remedy="Leave one of them out"
         )
 

@@ -16,6 +16,7 @@ from ..certs.snapshot import Side
 from ..errors import OUCError, ParameterError
 from ..transport import IDENTITY, AddressMap, loopback
 from ._projects import PASSWORD, opened, password_from, spoken
+from ._usage import UsageError
 
 __all__ = [
     "CA",
@@ -73,21 +74,22 @@ class Target:
             return None
 
 
-def place(text: str, *, free: bool = False) -> Target:
+def place(text: str, *, own: bool = False) -> Target:
     """Read HOST:PORT.
 
     Args:
         text: As typed.
-        free: Port 0 is allowed, for any free one.
+        own: Of this computer: a port alone means all its addresses, and port 0 any free one.
 
     Raises:
-        ParameterError: It is not that.
+        UsageError: It is not that.
     """
-    host, _, port = text.rpartition(":")
-    least = 0 if free else 1
+    host, _, port = text.rpartition(":") if ":" in text or not own else ("0.0.0.0", "", text)  # noqa: S104 - all of them
+    least = 0 if own else 1
     if not host or not port.isascii() or not port.isdecimal() or len(port) > 5 or not least <= int(port) <= 65535:
-        raise ParameterError(
-            f"{text!r} is no HOST:PORT", remedy=f"Write 192.168.0.1:2000; the port is {least} to 65535"
+        raise UsageError(
+            f"{text!r} is no HOST:PORT", where="HOST:PORT",
+            remedy=f"Write 192.168.0.1:2000{' or 2000' if own else ''}; the port is {least} to 65535",
         )
     return Target(host, int(port))
 
@@ -153,16 +155,17 @@ def certificates(
     """Find the certificates that the options name.
 
     Raises:
-        ParameterError: Options that exclude each other, or that lack another; a file that cannot be used.
+        UsageError: Options that exclude each other, or that lack another.
+        ParameterError: A file that cannot be used.
     """
     reference = _reference(trust)
     if project is not None:
         if ca or cert is not None or key is not None:
-            raise ParameterError("--project and --ca, --cert or --key exclude each other", remedy="Leave one of them out")
+            raise UsageError("--project and --ca, --cert or --key exclude each other", remedy="Leave one of them out")
         held, known = _held(project, device, password_file)
         return Certificates(device=held, own=own or 0, trust=reference, from_project=True, known=known)
     if device is not None or own or reference:
-        raise ParameterError("--device, --own and --trust are IDs of a project", remedy="Give --project FILE as well")
+        raise UsageError("--device, --own and --trust are IDs of a project", remedy="Give --project FILE as well")
     if not ca and cert is None and key is None:
         return Certificates()
     # A device without anything to believe in is of use to a server that asks for nothing: its own chain stands there.
@@ -179,7 +182,7 @@ def _reference(trust: str | None) -> int | None:
     if trust is None:
         return None
     if not trust.isascii() or not trust.isdecimal() or int(trust[:11]) > 2**32 - 1:
-        raise ParameterError(f"{trust!r} is no ID of a certificate", where="--trust", remedy="Give 0 to 4294967295")
+        raise UsageError(f"{trust!r} is no ID of a certificate", where="--trust", remedy="Give 0 to 4294967295")
     return int(trust)
 
 
@@ -194,7 +197,7 @@ def _held(project: Path, device: str | None, password_file: Path | None) -> tupl
             if (names := _devices_of(project, password)) is None:
                 raise
             listed = f", one of {', '.join(names)}" if names else f"; `ouc device list {project}` shows them"
-            raise ParameterError("is a project", where=str(project), remedy=f"Give --device NAME{listed}") from None
+            raise UsageError("is a project", where=str(project), remedy=f"Give --device NAME{listed}") from None
     manager: Project = opened(project, password_file=password_file)
     held = manager.device(device)
     there = held.download().held

@@ -7,6 +7,7 @@ command, and is raised when everything has been closed.
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, BinaryIO
@@ -73,7 +74,7 @@ class Screen:
     trouble: OSError | SystemExit | None = None
     stop: trio.CancelScope = attrs.field(factory=trio.CancelScope)
     _finished: bool = False
-    _interrupted: bool = False
+    _interrupted: int = 0
 
     # -- lines -------------------------------------------------------------------------------------------------------
 
@@ -179,10 +180,15 @@ class Screen:
         self._finished = True
         self.stop.cancel()
 
-    def interrupt(self) -> None:
-        """Ctrl-C."""
-        self._interrupted = True
+    def interrupt(self, number: int) -> None:
+        """A signal: Ctrl-C, or the end that a service manager asks for."""
+        self._interrupted = number
         self.stop.cancel()
+
+    @property
+    def exit_status(self) -> int:
+        """Of a command that a signal has ended, as shells count: 130 after Ctrl-C, 143 after SIGTERM."""
+        return 128 + (self._interrupted or signal.SIGINT)
 
     @asynccontextmanager
     async def _alive(self) -> AsyncIterator[None]:

@@ -17,7 +17,6 @@ import typer
 
 from ..api import Connection
 from ..certs import OwnCertificate
-from ..errors import ParameterError
 from ..params import Endpoint
 from ..profiles import DEFAULT as PROFILE
 from ..source import Block
@@ -25,6 +24,7 @@ from ..tls import DEFAULT, Credentials, Policy, TLSContext
 from ..transport import Background, Opener
 from ._descriptions import block_at
 from ._partners import Certificates, addresses
+from ._usage import UsageError
 
 __all__ = [
     "ANY",
@@ -41,6 +41,8 @@ __all__ = [
     "Partner",
     "Plain",
     "RemoteTSAP",
+    "RetryFirst",
+    "RetryMax",
     "Save",
     "Seconds",
     "TLSVersion",
@@ -57,6 +59,8 @@ __all__ = [
 
 _T = TypeVar("_T")
 
+# What ends a command in order: Ctrl-C, a service manager, a terminal that is closed (Windows has Ctrl-Break instead).
+_ENDS: Final = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
 # Seconds that a goodbye may take after Ctrl-C.
 _CLOSING = 2.0
 
@@ -96,6 +100,15 @@ LocalTSAP = Annotated[
 RemoteTSAP = Annotated[str | None, typer.Option("--remote-tsap", metavar="TSAP", help="The partner's selector.")]
 LocalPort = Annotated[
     int | None, typer.Option("--local-port", metavar="PORT", min=0, max=65535, help="Own port; a free one by default.")
+]
+RetryFirst = Annotated[
+    float | None,
+    typer.Option(
+        "--retry-first", metavar="S", min=0.01, help="Seconds before the first attempt after a loss; then twice as long."
+    ),
+]
+RetryMax = Annotated[
+    float | None, typer.Option("--retry-max", metavar="S", min=0.01, help="Seconds that the pause between attempts ends at.")
 ]
 Partner = Annotated[
     str | None, typer.Option("--partner", metavar="IP", help="The only address that may connect; any by default.")
@@ -144,10 +157,10 @@ def opener(
         described: --connect decides about TLS; a project named beside a plain description is no contradiction.
 
     Raises:
-        ParameterError: --plain together with certificates, or a secure connection without any.
+        UsageError: --plain together with certificates, or a secure connection without any.
     """
     if plain and not described and (found.device is not None or trust is not None):
-        raise ParameterError("--plain and certificates exclude each other", remedy="Leave one of them out")
+        raise UsageError("--plain and certificates exclude each other", remedy="Leave one of them out")
     common: dict[str, Any] = {
         "device": found.device, "profile": PROFILE, "policy": policy(version), "address": found.address,
         "addresses": addresses(),
@@ -155,12 +168,12 @@ def opener(
     if trust == ANY and active:
         return _Unverified(**common, shows=found.shown("client"))
     if found.device is None and not plain:
-        raise ParameterError(
+        raise UsageError(
             "no certificates", status=0x80E4 if active else 0x80E9,
             remedy="Give --project, --device, --own and --trust, or --ca, --cert and --key; or --plain for no TLS",
         )  # fmt: skip
     if active and not plain and not found.trusts:
-        raise ParameterError(
+        raise UsageError(
             "nothing to verify the partner with", status=0x80E4, where="--ca",
             remedy="Export the CA of the partner's certificate from TIA Portal and name it with --ca",
         )  # fmt: skip
@@ -171,10 +184,10 @@ def read_input(file: Path | None, text: str | None) -> bytes | None:
     """Bytes from --file or --hex; None if neither was given.
 
     Raises:
-        ParameterError: Both, or no hexadecimal digits.
+        UsageError: Both, or no hexadecimal digits.
     """
     if file is not None and text is not None:
-        raise ParameterError("--file and --hex exclude each other", remedy="Leave one of them out")
+        raise UsageError("--file and --hex exclude each other", remedy="Leave one of them out")
     if file is not None:
         return sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     if text is None:
@@ -182,15 +195,15 @@ def read_input(file: Path | None, text: str | None) -> bytes | None:
     try:
         return bytes.fromhex(text)
     except ValueError:
-        raise ParameterError(
+        raise UsageError(
             "these are no hexadecimal digits", where="--hex", remedy="Write two digits per byte, such as 0100FE0C"
         ) from None
 
 
-def run(work: Callable[[], Awaitable[_T]], interrupt: Callable[[], None]) -> _T:
-    """`trio.run`, with Ctrl-C as a call of `interrupt`, so that connections are closed as at any other end.
+def run(work: Callable[[], Awaitable[_T]], interrupt: Callable[[int], None]) -> _T:
+    """`trio.run`, with Ctrl-C and its relatives as a call of `interrupt`, so that connections are closed as at any other end.
 
-    A second Ctrl-C does not wait for that.
+    A second signal does not wait for that.
 
     Raises:
         KeyboardInterrupt: As `work` raises it, and never in a group of exceptions.
@@ -210,13 +223,13 @@ def run(work: Callable[[], Awaitable[_T]], interrupt: Callable[[], None]) -> _T:
         raise KeyboardInterrupt from None
 
 
-async def _watch(interrupt: Callable[[], None], *, task_status: trio.TaskStatus[None]) -> None:
-    with trio.open_signal_receiver(signal.SIGINT) as signals:
+async def _watch(interrupt: Callable[[int], None], *, task_status: trio.TaskStatus[None]) -> None:
+    with trio.open_signal_receiver(*_ENDS) as signals:
         task_status.started()
-        async for _ in signals:
-            interrupt()
+        async for number in signals:
+            interrupt(number)
             break
-    # From here on Ctrl-C is Python's own again.
+    # From here on the signals are Python's own again.
     await trio.sleep_forever()
 
 

@@ -8,12 +8,13 @@ import attrs
 import typer
 
 from ..api import Connection, Conversation, Station
-from ..errors import ConnectionLost, OUCError, ParameterError
+from ..errors import ConnectionLost, OUCError
 from ..params import Description
 from ._end import End, Options, settle
 from ._partners import CA, Cert, DeviceName, Key, Own, PasswordFile, ProjectFile, Trusted
 from ._projects import say
 from ._screen import Screen
+from ._usage import UsageError
 from ._wire import (
     ISO,
     UDP,
@@ -21,10 +22,13 @@ from ._wire import (
     Connect,
     Data,
     Json,
+    LocalPort,
     LocalTSAP,
     Partner,
     Plain,
     RemoteTSAP,
+    RetryFirst,
+    RetryMax,
     Save,
     Seconds,
     TLSVersion,
@@ -45,9 +49,10 @@ def register(app: typer.Typer) -> None:
 def receive(
     local: Annotated[
         str | None,
-        typer.Argument(metavar="[HOST:PORT]", help="Own address, 0.0.0.0 for all; port 0 for a free one."),
+        typer.Argument(metavar="[[HOST:]PORT]", help="Own address, all without HOST; port 0 for a free one."),
     ] = None,
     *,
+    active: Annotated[bool, typer.Option("--active", help="Connect to HOST:PORT instead of waiting there.")] = False,
     connect: Connect = None,
     project: ProjectFile = None,
     device: DeviceName = None,
@@ -70,6 +75,8 @@ def receive(
     output: Save = None,
     count: Annotated[int | None, typer.Option(min=1, metavar="N", help="End after N messages.")] = None,
     once: Annotated[bool, typer.Option("--once", help="End when the partner leaves.")] = False,
+    retry_first: RetryFirst = None,
+    retry_max: RetryMax = None,
     timeout: Seconds = None,
     tls: TLSVersion = None,
     check_address: Address = None,
@@ -77,28 +84,31 @@ def receive(
     udp: UDP = False,
     local_tsap: LocalTSAP = None,
     remote_tsap: RemoteTSAP = None,
+    local_port: LocalPort = None,
     plain: Plain = False,
     as_json: Json = False,
 ) -> None:
-    """Wait for a partner, or connect to it where --connect says so, and show what it sends.
+    """Wait for a partner, or connect to it with --active or where --connect says so, and show what it sends.
 
     The first line of an end that waits is `listening HOST:PORT`. When the partner leaves, the next one is waited for, or
     it is connected to again, unless --once is given. --output appends. TCP has no message boundaries: without --size and
     --data a message is what arrives at once. --timeout ends after S seconds, with exit status 1 if that was before
     --count.
     """
-    if check_address is not None and connect is None:
-        raise ParameterError("only an active end checks addresses", where="--check-address", remedy="Leave it out")
+    _check_role(active=active, connect=connect, udp=udp, partner=partner, require=require)
+    if check_address is not None and connect is None and not active:
+        raise UsageError("only an active end checks addresses", where="--check-address", remedy="Leave it out")
     end = settle(
         Options(
-            role="passive", target=local, connect=connect, project=project, device=device, own=own, trust=trust, ca=ca,
+            role="active" if active else "passive", target=local,
+            connect=connect, project=project, device=device, own=own, trust=trust, ca=ca,
             cert=cert, key=key, password_file=password_file, tls=tls, plain=plain, iso=iso, udp=udp,
             local_tsap=local_tsap, remote_tsap=remote_tsap, partner=partner, require=require,
-            check_address=check_address,
+            check_address=check_address, retry_first=retry_first, retry_max=retry_max, local_port=local_port,
         )
     )  # fmt: skip
     if size is not None and data is not None:
-        raise ParameterError("--size and --data exclude each other", remedy="The block's size is that of its bytes")
+        raise UsageError("--size and --data exclude each other", remedy="The block's size is that of its bytes")
     shape = layout(data) if data is not None else None
     with kept(output, "ab") as opened:
         screen = Screen(
@@ -109,13 +119,25 @@ def receive(
             in_time = run(lambda: screen.attend(receiver.run, timeout), screen.interrupt)
         except KeyboardInterrupt:
             screen.line(f"interrupted: {screen.messages} messages, {screen.received} bytes received")
-            raise typer.Exit(130) from None
+            raise typer.Exit(screen.exit_status) from None
     if count is not None and screen.messages < count:
         why = f"came within {timeout or 0:g} s" if not in_time else "came before the partner left"
         raise ConnectionLost(
             f"only {screen.messages} of {count} messages {why}", status=0x80C5 if in_time else 0x80C7,
             where=local or str(connect),
         )  # fmt: skip
+
+
+def _check_role(*, active: bool, connect: str | None, udp: bool, partner: str | None, require: bool) -> None:
+    clashes = (
+        (connect is not None, "--connect", "The description says who connects"),
+        (udp, "--udp", "UDP has no connection: give the own port alone"),
+        (partner is not None, "--partner", "HOST:PORT is the partner"),
+        (require, "--require-client-certificate", "Only the end that waits asks for a client certificate"),
+    )
+    for clash, other, remedy in clashes if active else ():
+        if clash:
+            raise UsageError(f"--active and {other} exclude each other", remedy=remedy)
 
 
 @attrs.define(eq=False)

@@ -29,6 +29,7 @@ from ._members import assign
 from ._partners import CA, Cert, DeviceName, Key, Own, PasswordFile, ProjectFile, Trusted
 from ._projects import note, say
 from ._screen import Screen, told
+from ._usage import UsageError
 from ._wire import (
     ISO,
     UDP,
@@ -41,6 +42,8 @@ from ._wire import (
     LocalTSAP,
     Plain,
     RemoteTSAP,
+    RetryFirst,
+    RetryMax,
     Save,
     Seconds,
     TLSVersion,
@@ -104,6 +107,8 @@ def send(
         WhenDown | None,
         typer.Option("--when-down", help="With --hold or --repeat: a message while the connection is down; else wait."),
     ] = None,
+    retry_first: RetryFirst = None,
+    retry_max: RetryMax = None,
     timeout: Seconds = None,
     tls: TLSVersion = None,
     check_address: Address = None,
@@ -127,11 +132,14 @@ def send(
             role="active", target=partner, connect=connect, project=project, device=device, own=own, trust=trust, ca=ca,
             cert=cert, key=key, password_file=password_file, tls=tls, plain=plain, iso=iso, udp=udp,
             local_tsap=local_tsap, remote_tsap=remote_tsap, local_port=local_port, check_address=check_address,
+            retry_first=retry_first, retry_max=retry_max,
         )
     )  # fmt: skip
     if connect is not None and not end.active and not end.udp:
         note(f"{connect} is passive: the partner has to connect; `ouc partner {connect}` makes the other side")
     _check(end, hold=hold, holds=holds, echo=echo, when_down=when_down)
+    if not holds and (retry_first is not None or retry_max is not None):
+        raise UsageError("--retry-first is about a connection that is kept up", remedy="Give --hold or --repeat")
     message = _message(file, text, data, values or [])
     if count is None and repeat is None:
         count = 1
@@ -148,7 +156,7 @@ def send(
             )
         except KeyboardInterrupt:
             _summary(screen, job, as_json=as_json, interrupted=True)
-            raise typer.Exit(130) from None
+            raise typer.Exit(screen.exit_status) from None
     if not in_time and count is not None and screen.messages < count:
         raise ConnectionLost(
             f"only {screen.messages} of {count} messages were sent within {limit or 0:g} s", status=0x80C7,
@@ -168,22 +176,22 @@ def _check(end: End, *, hold: bool, holds: bool, echo: bool, when_down: WhenDown
     )
     for clash, what, remedy in clashes:
         if clash:
-            raise ParameterError(what, remedy=remedy)
+            raise UsageError(what, remedy=remedy)
     if end.udp and end.partner is None:
-        raise ParameterError("no partner is named", where="HOST:PORT", remedy="Name who is to get the datagrams")
+        raise UsageError("no partner is named", where="HOST:PORT", remedy="Name who is to get the datagrams")
 
 
 def _message(file: Path | None, text: str | None, data: str | None, values: list[str]) -> bytes:
     """What is to be sent."""
     if data is not None:
         if file is not None or text is not None:
-            raise ParameterError("--data excludes --file and --hex", remedy="Leave one of them out")
+            raise UsageError("--data excludes --file and --hex", remedy="Leave one of them out")
         block = block_at(data).data()
         for assignment in values:
             assign(block, assignment, where=data)
         return bytes(block)
     if values:
-        raise ParameterError("--set changes members of a data block", where="--set", remedy="Give --data FILE as well")
+        raise UsageError("--set changes members of a data block", where="--set", remedy="Give --data FILE as well")
     found = read_input(file, text)
     if found is None:
         found = sys.stdin.buffer.read()

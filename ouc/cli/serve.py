@@ -8,12 +8,13 @@ import attrs
 import typer
 
 from ..api import Connection, Station
-from ..errors import ConnectionLost, OUCError, ParameterError
+from ..errors import ConnectionLost, OUCError
 from ..params import Description
 from ._end import End, Options, settle
 from ._partners import CA, Cert, DeviceName, Key, Own, PasswordFile, ProjectFile, Trusted
 from ._projects import say
 from ._screen import Screen
+from ._usage import UsageError
 from ._wire import (
     ISO,
     UDP,
@@ -47,7 +48,7 @@ def register(app: typer.Typer) -> None:
 def serve(
     local: Annotated[
         str | None,
-        typer.Argument(metavar="[HOST:PORT]", help="Own address, 0.0.0.0 for all; port 0 for a free one."),
+        typer.Argument(metavar="[[HOST:]PORT]", help="Own address, all without HOST; port 0 for a free one."),
     ] = None,
     *,
     connect: Connect = None,
@@ -96,13 +97,13 @@ def serve(
         )
     )  # fmt: skip
     if end.active:
-        raise ParameterError(
+        raise UsageError(
             "only a passive end serves", where=str(connect), remedy="Set ActiveEstablished to FALSE, or use `ouc send`"
         )
     shape = layout(data) if data is not None else None
     greeting = read_input(file, None) or b""
     if greeting and end.udp:
-        raise ParameterError("--file and --udp exclude each other", remedy="A datagram has no beginning to greet at")
+        raise UsageError("--file and --udp exclude each other", remedy="A datagram has no beginning to greet at")
     with kept(output, "wb") as opened:
         screen = Screen(
             say=say, protocol=end.protocol, as_json=as_json, as_hex=as_hex, layout=shape, output=opened
@@ -112,7 +113,7 @@ def serve(
             in_time = run(lambda: screen.attend(server.run, timeout), screen.interrupt)
         except KeyboardInterrupt:
             screen.line(f"interrupted: {screen.received} bytes received, partners served: {server.served}")
-            raise typer.Exit(130) from None
+            raise typer.Exit(screen.exit_status) from None
     if not in_time and count is not None:
         what = "datagrams" if end.udp else "partners"
         raise ConnectionLost(

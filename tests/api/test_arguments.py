@@ -38,6 +38,8 @@ WRONG: dict[str, list[Any]] = {
     "when_down": ["again", None, 1, ["wait"]],
     "patience": [-1, "1", math.nan, True],
     "life_sign": [3, 1.0, "every", LifeSign],
+    "retry_first": [0, -1, "1", math.inf, math.nan, True, None],
+    "retry_max": [0, "1", True, None],
     "host": ["localhost", "1.2.3", 3, ""],
     "partner": ["localhost", None, 3, ""],
     "require_client_certificate": ["no", 1],

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import signal
 import socket
+import ssl
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,7 +18,7 @@ import pytest
 
 from ouc.cli import receive, send, serve
 
-from ..plant import free_port
+from ..plant import free_port, pem_files
 from .wire import LONG, Receiving, Sending, Serving, run
 
 LOCAL = "127.0.0.1:0"
@@ -25,8 +29,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def press_at(module: Any, word: str, monkeypatch: Any, lines: list[str]) -> None:
-    """Ctrl-C while the first line with this word is written."""
+def press_at(module: Any, word: str, monkeypatch: Any, lines: list[str], number: int = signal.SIGINT) -> None:
+    """Ctrl-C, or another signal, while the first line with this word is written."""
     pressed = False
 
     def say(line: str) -> None:
@@ -34,18 +38,25 @@ def press_at(module: Any, word: str, monkeypatch: Any, lines: list[str]) -> None
         lines.append(line)
         if word in line and not pressed:
             pressed = True
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(number)
 
     monkeypatch.setattr(module, "say", say)
 
 
+# What ends a command in order, where the system has it.
+ENDS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+
+
+@pytest.mark.parametrize("number", ENDS)
 @pytest.mark.parametrize(("module", "name"), [(serve, "serve"), (receive, "receive")])
 @pytest.mark.parametrize("more", [(), ("--udp",)])
-def test_an_end_that_waits_ends_with_a_summary(module: Any, name: str, more: Any, monkeypatch: Any) -> None:
+def test_an_end_that_waits_ends_with_a_summary(
+    module: Any, name: str, more: Any, number: int, monkeypatch: Any
+) -> None:
     lines: list[str] = []
-    press_at(module, "listening", monkeypatch, lines)
+    press_at(module, "listening", monkeypatch, lines, number)
     ran = run(name, LOCAL, *(more or ("--plain",)))
-    assert ran.exit_code == 130
+    assert ran.exit_code == 128 + number
     assert ran.error is None
     assert lines[-1].startswith("interrupted: 0 ")
 
@@ -152,3 +163,29 @@ def test_a_full_disk_ends_the_command_with_its_own_words(kind: type[Serving], mo
     assert runner.ran is not None
     assert isinstance(runner.ran.error, OSError)
     assert runner.ran.error.errno == errno.ENOSPC
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without a word")
+@pytest.mark.parametrize("command", ["serve", "receive"])
+def test_the_end_that_a_service_manager_asks_for_is_told_to_a_TLS_partner(command: str, tmp_path: Path) -> None:
+    own = pem_files(tmp_path, device="PLC-1", own=9)
+    program = [
+        sys.executable, "-m", "ouc", command, "127.0.0.1:0", "--cert", str(own.cert), "--key", str(own.key)
+    ]  # fmt: skip
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        assert running.stderr is not None
+        host, _, port = running.stdout.readline().removeprefix("listening ").strip().rpartition(":")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        with socket.create_connection((host, int(port)), timeout=30) as tcp, context.wrap_socket(tcp) as partner:
+            partner.sendall(b"hello")
+            assert running.stdout.readline().startswith("connected")
+            assert running.stdout.readline().startswith("received")
+            running.terminate()
+            # Without a close_notify this raises SSLEOFError, after a reset ConnectionResetError.
+            assert partner.recv(1) == b""
+        rest = running.stdout.read()
+    assert rest.splitlines()[-1].startswith("interrupted: ")
+    assert running.returncode == 143

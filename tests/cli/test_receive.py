@@ -189,7 +189,7 @@ def test_only_the_named_partner_may_connect(monkeypatch: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
-        ((), "no own address"),
+        ((), "no own port"),
         ((LOCAL,), "no certificates"),
         ((LOCAL, "--plain", "--size", 3, "--data", LAYOUT), "--size and --data exclude each other"),
         ((LOCAL, "--iso", "--udp"), "--iso and --udp exclude each other"),

@@ -176,7 +176,7 @@ def test_an_echo_that_differs_is_told_with_the_place(tmp_path: Path) -> None:
         (("send", "127.0.0.1:1", "--plain", "--tls", "1.3", "--hex", "01"), "--plain and --tls exclude each other"),
         (("serve", LOCAL, "--plain", "--tls", "1.2"), "--plain and --tls exclude each other"),
         (("send", "--plain", "--hex", "01"), "HOST:PORT: no partner is named. Write 192.168.0.1:2000"),
-        (("serve", "--plain"), "HOST:PORT: no own address. Write 0.0.0.0:2000"),
+        (("serve", "--plain"), "HOST:PORT: no own port. Write 2000"),
         (("serve", "plc.plant:2000", "--plain"), "no own IPv4 address"),
     ],
 )
