@@ -26,10 +26,9 @@ import trio
 from . import api, bridge
 from .api import Dialling, Holding, LifeSign, Serving, WhenDown
 from .api.conversation import writable_of
-from .api.tracebacks import entering, short, short_class, shortened
 from .bridge import Hold, Kept, OverError, Talk, alone, background, blocked, next_of
 from .certs import Device
-from .errors import ConnectionLost, OUCError
+from .errors import ConnectionLost
 from .s7 import DataBlock, Structure
 from .station import Happening
 from .visible import logger
@@ -87,11 +86,8 @@ class _Each(Generic[_T]):
             return self._make(await _call(lambda: next_of(self._source), self._source.give_back))
         except OverError:
             raise StopAsyncIteration from None
-        except OUCError as error:
-            raise short(error) from error.__cause__
 
 
-@short_class
 class Connection(Talk):
     """An established connection, or one establishment of a held one; the calls are those of `ouc.api.Conversation`."""
 
@@ -144,7 +140,6 @@ class Connection(Talk):
 Handler = Callable[[Connection], Awaitable[None]]
 
 
-@short_class
 class Held(Hold):
     """A connection that is kept up; see `ouc.api.Held`. Iterating gives one `Connection` per establishment."""
 
@@ -181,7 +176,6 @@ class Held(Hold):
         return _Each(self._held, Connection)
 
 
-@short_class
 class Datagrams:
     """A local UDP port; see `ouc.api.Datagrams`."""
 
@@ -220,7 +214,6 @@ async def _kept(manager: AbstractAsyncContextManager[_T]) -> AsyncIterator[tuple
         raise alone(group) from None
 
 
-@entering
 @asynccontextmanager
 async def connect(host: str | IPv4Address, port: int, **options: Unpack[Dialling]) -> AsyncIterator[Connection]:
     """As `ouc.connect`, for asyncio.
@@ -232,7 +225,6 @@ async def connect(host: str | IPv4Address, port: int, **options: Unpack[Dialling
         yield Connection(connection)
 
 
-@entering
 @asynccontextmanager
 async def hold(host: str | IPv4Address, port: int, **options: Unpack[Holding]) -> AsyncIterator[Held]:
     """As `ouc.hold`, for asyncio.
@@ -283,7 +275,6 @@ async def _served(manager: AbstractAsyncContextManager[Any]) -> AsyncIterator[Ca
         yield finished
 
 
-@entering
 @asynccontextmanager
 async def serving(
     port: int, handler: Handler, **options: Unpack[Serving]
@@ -297,7 +288,6 @@ async def serving(
         yield finished
 
 
-@shortened
 async def serve(port: int, handler: Handler, **options: Unpack[Serving]) -> NoReturn:
     """As `ouc.serve`, for asyncio: `handler` runs in the caller's event loop, a task per partner; until cancelled.
 
@@ -327,7 +317,6 @@ class Station:
     async def __aexit__(self, *error: Any) -> bool | None:
         return await self._stack.__aexit__(*error)
 
-    @entering
     @asynccontextmanager
     async def connect(self, description: Any) -> AsyncIterator[Connection]:
         """Establish one connection, active or passive as the description says.
@@ -338,7 +327,6 @@ class Station:
         async with _kept(self._station.connect(description)) as (connection, _):
             yield Connection(connection)
 
-    @entering
     @asynccontextmanager
     async def hold(
         self,
@@ -357,7 +345,6 @@ class Station:
         async with _kept(held) as (value, _):
             yield Held(value)
 
-    @entering
     @asynccontextmanager
     async def serving(
         self, description: Any, handler: Handler, *, at_once: int | None = None
@@ -370,7 +357,6 @@ class Station:
         async with _served(self._station.serving(description, _in_this_loop(handler), at_once=at_once)) as finished:
             yield finished
 
-    @entering
     @asynccontextmanager
     async def datagrams(self, description: Any) -> AsyncIterator[Datagrams]:
         """As `ouc.Station.datagrams`.

@@ -6,7 +6,8 @@ Blocks report a `Failure` at their outputs, the Python faces raise it; both spea
 
 from __future__ import annotations
 
-from typing import ClassVar
+from datetime import datetime
+from typing import ClassVar, Self
 
 import attrs
 
@@ -15,6 +16,7 @@ from .visible import visible
 
 __all__ = [
     "CertificateError",
+    "CertificateSummary",
     "ConnectionLost",
     "Failure",
     "LocalProtocolError",
@@ -22,6 +24,26 @@ __all__ = [
     "ParameterError",
     "RemoteProtocolError",
 ]
+
+
+@attrs.frozen(kw_only=True)
+class CertificateSummary:
+    """What a failure can say about the certificate it is about; plain text, no key, nothing that has to be parsed.
+
+    Attributes:
+        subject: Common name, or the whole name where there is none.
+        issuer: The same of its issuer.
+        valid_from, valid_to: Aware.
+        san: Entries of the subjectAltName, as `IP:192.168.0.1`.
+        fingerprint: SHA-256, hexadecimal.
+    """
+
+    subject: str
+    issuer: str
+    valid_from: datetime
+    valid_to: datetime
+    san: tuple[str, ...] = ()
+    fingerprint: str = ""
 
 
 @attrs.frozen
@@ -33,25 +55,31 @@ class Failure:
         status: The STATUS word a CPU shows for it, or None where a CPU has none (a missing file, say).
         where: The place: `file:line:column`, a member path, a partner's address; empty where there is none.
         remedy: What to do about it, in TIA Portal's words where TIA Portal is where it is done.
+        cause: Its name in the table of causes (`ouc.causes`), empty where it is in none.
+        closer: The command that looks closer at this very partner, empty where none would help.
+        certificate: The certificate that it is about, None where it is about none.
     """
 
     what: str
     status: Status | None = None
     where: str = ""
     remedy: str = ""
+    cause: str = attrs.field(default="", kw_only=True)
+    closer: str = attrs.field(default="", kw_only=True)
+    certificate: CertificateSummary | None = attrs.field(default=None, kw_only=True)
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
         code = f" (STATUS {self.status})" if self.status is not None else ""
         remedy = f". {self.remedy}" if self.remedy else ""
-        # Parts of it are strangers' words: names in certificates, files, alerts.
-        return visible(f"{place}{self.what}{code}{remedy}")
+        closer = f"; look closer: {self.closer}" if self.closer else ""
+        return visible(f"{place}{self.what}{code}{remedy}{closer}")
 
 
 class OUCError(Exception):
     """Everything this package raises on purpose.
 
-    `str()` gives one line: where, what, STATUS, remedy.
+    `str()` gives one line: where, what, STATUS, remedy, and the command that looks closer where there is one.
     """
 
     # A STATUS for kinds of error that a CPU always shows with the same word.
@@ -63,9 +91,11 @@ class OUCError(Exception):
         super().__init__(what)
 
     @classmethod
-    def of(cls, failure: Failure) -> OUCError:
+    def of(cls, failure: Failure) -> Self:
         """Raise-able form of a failure that a machine reported."""
-        return cls(failure.what, status=failure.status, where=failure.where, remedy=failure.remedy)
+        error = cls(failure.what)
+        error.failure = failure
+        return error
 
     @property
     def status(self) -> Status | None:

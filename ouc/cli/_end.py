@@ -34,6 +34,7 @@ from ..profiles import DEFAULT as PROFILE
 from ..profiles import Profile, paused
 from ..station import Happening
 from ..transport import Listener, Opener, explain, listen
+from ..transport.failures import listening
 from ._descriptions import descriptions
 from ._partners import Certificates, Target, certificates, place
 from ._projects import note
@@ -205,7 +206,7 @@ def _open(opener: Opener, port: int) -> Listener:
                 return found
             found.close()
     except OSError as error:
-        raise explain(error, where=f"local port {port}") from error
+        raise explain(error, seen=listening(port, opener.local())) from error
 
 
 def _free_datagram_port() -> int:

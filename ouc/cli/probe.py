@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from ipaddress import IPv4Address
 from typing import Annotated, Any
 
 import attrs
@@ -10,7 +13,7 @@ import trio
 import typer
 
 from .. import probe as diagnosis
-from ..errors import ParameterError
+from ..errors import OUCError, ParameterError
 from ..probe import Answer, Finding, Means, Observation
 from ..profiles import DEFAULT as PROFILE
 from ._partners import (
@@ -31,7 +34,8 @@ from ._partners import (
     place,
 )  # fmt: skip
 from ._projects import note, say
-from ._show import print_json
+from ._show import complain, print_json
+from ._usage import UsageError
 
 __all__ = ["register"]
 
@@ -45,7 +49,8 @@ def probe(
     partner: Annotated[str | None, typer.Argument(metavar="HOST:PORT", help="A PLC that listens.")] = None,
     *,
     listen: Annotated[
-        int | None, typer.Option(metavar="PORT", min=0, max=65535, help="Wait for a PLC that connects instead.")
+        str | None,
+        typer.Option(metavar="[HOST:]PORT", help="Wait for a PLC that connects instead; a port alone means all addresses."),
     ] = None,
     project: ProjectFile = None,
     device: DeviceName = None,
@@ -69,14 +74,15 @@ def probe(
 ) -> None:  # fmt: skip
     """Look at one connection, name what is wrong with it, and say what to change in TIA Portal.
 
-    One connection is made, and no data are sent over it. The exit status is 0 if all is well and 1 if something fails.
+    One connection is made, and no data are sent over it. The exit status is 0 if all is well, 1 if something fails, and 3 if
+    the probe could not look.
     """
     if partner is not None and listen is not None:
-        raise ParameterError("HOST:PORT and --listen exclude each other", remedy="Leave one of them out")
+        raise UsageError("HOST:PORT and --listen exclude each other", remedy="Leave one of them out")
     if partner is None and listen is None:
-        raise ParameterError("nobody to look at", remedy="Give HOST:PORT of a PLC that listens, or --listen PORT")
+        raise UsageError("nobody to look at", remedy="Give HOST:PORT of a PLC that listens, or --listen PORT")
     if survey and partner is None:
-        raise ParameterError("--survey is for a PLC that listens", remedy="Give HOST:PORT, or leave --survey out")
+        raise UsageError("--survey is for a PLC that listens", remedy="Give HOST:PORT, or leave --survey out")
     found = certificates(
         project=project, device=device, own=own, trust=trust, ca=ca, cert=cert, key=key, password_file=password_file
     )
@@ -88,9 +94,12 @@ def probe(
     if partner is not None:
         target = place(partner)
         means = attrs.evolve(means, trust=found.believed("client"), own=found.shown("client"))
-        seen, answers = _ask(target, means, pause if survey else None)
+        with _looking():
+            seen, answers = _ask(target, means, pause if survey else None)
     else:
-        seen = _wait(listen or 0, found, means, patience)
+        here = place(listen or "0", own=True)
+        with _looking():
+            seen = _wait(here, found, means, patience)
     findings = diagnosis.diagnose(seen)
     document = diagnosis.report(seen, findings, answers)
     if as_json:
@@ -112,14 +121,44 @@ def _ask(target: Target, means: Means, pause: float | None) -> tuple[Observation
     return trio.run(conversation)
 
 
-def _wait(port: int, found: Certificates, means: Means, patience: float) -> Observation:
-    believed = found.believed("server")
-    means = attrs.evolve(means, trust=believed, own=found.shown("server"), ask=believed is not None)
+@contextmanager
+def _looking() -> Iterator[None]:
+    """What this computer refuses (a port that is taken, say) is no finding about the partner."""
+    try:
+        yield
+    except ParameterError:
+        raise
+    except OUCError as error:
+        complain(str(error))
+        raise typer.Exit(3) from None
+
+
+def _wait(here: Target, found: Certificates, means: Means, patience: float) -> Observation:
+    believed, shown = found.believed("server"), found.shown("server")
+    if shown is None:
+        raise UsageError(
+            "waiting for a PLC needs a certificate to show", where="--listen", status=0x80E9,
+            remedy="Give --own ID with --project and --device, or --cert and --key",
+        )  # fmt: skip
+    means = attrs.evolve(means, trust=believed, own=shown, ask=believed is not None, listen_on=_address(here))
 
     def listening(port: int) -> None:
         note(f"waiting for a PLC on port {port}, at most {patience:g} s")
 
-    return trio.run(partial(diagnosis.wait, port, means, patience=patience, listening=listening))
+    return trio.run(partial(diagnosis.wait, here.port, means, patience=patience, listening=listening))
+
+
+def _address(here: Target) -> IPv4Address | None:
+    """The local address to listen on, None for all of them."""
+    if here.host in {"0.0.0.0", "*"}:  # noqa: S104 - that is what None means
+        return None
+    if here.address is None:
+        raise UsageError(
+            f"{here.host!r} is no address of this computer",
+            where="--listen",
+            remedy="Write [ADDRESS:]PORT, such as 2000",
+        )
+    return here.address
 
 
 # -- for people --------------------------------------------------------------------------------------------------------

@@ -6,14 +6,13 @@ makes the observation: `ask` dials a passive partner, `wait` waits for an active
 
 from __future__ import annotations
 
-from .causes import ENDINGS, diagnose
+from .causes import diagnose
 from .observation import End, Finding, Observation, Opening, Shown
 from .questions import QUESTIONS, WARNING, Answer, survey
 from .report import report
 from .shell import Means, ask, wait
 
 __all__ = [
-    "ENDINGS",
     "QUESTIONS",
     "WARNING",
     "Answer",

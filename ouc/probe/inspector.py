@@ -54,13 +54,16 @@ class Inspector(TLSEngine):
             context.ssl.set_alpn_protos(list(protocols))
         super().__init__(context, clock=lambda: now)
         self._asks = ask and server_side
-        self._heard = bytearray()
+        self._first = b""
         self._first_flight = b""
+        self._hello_seen: ClientHello | None = None
 
     def feed(self, records: bytes) -> None:
-        """As `TLSEngine.feed`; the beginning is kept for the reader of hellos."""
-        self._heard += records[: 2 * 16_384 - len(self._heard)]
+        """As `TLSEngine.feed`; the beginning is kept, and a client's hello read as soon as it is whole."""
+        self._first += records[: 64 - len(self._first)]
         super().feed(records)
+        if self._session.server_side and self._hello_seen is None and not self.established:
+            self._hello_seen = self._read(bytes(self._witness.heard))
 
     def take(self) -> bytes:
         """As `TLSEngine.take`; the first flight is kept for the reader of hellos."""
@@ -71,13 +74,16 @@ class Inspector(TLSEngine):
     @property
     def first(self) -> bytes:
         """The first bytes from the partner, at most 64."""
-        return bytes(self._heard[:64])
+        return self._first
 
     @property
     def hello(self) -> ClientHello | None:
         """The ClientHello that crossed the wire, None if there was none or it is unreadable."""
+        return self._hello_seen if self._session.server_side else self._read(self._first_flight)
+
+    def _read(self, records: bytes) -> ClientHello | None:
         try:
-            return read_client_hello_untrusted(bytes(self._heard) if self._session.server_side else self._first_flight)
+            return read_client_hello_untrusted(records)
         except OUCError:
             return None
 

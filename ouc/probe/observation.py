@@ -3,41 +3,18 @@
 from __future__ import annotations
 
 from datetime import datetime
-from enum import Enum
 from ipaddress import IPv4Address
 from typing import Literal
 
 import attrs
 from cryptography import x509
 
+from ..causes import End, Opening, Role
 from ..certs import OwnCertificate, Trust
 from ..errors import Failure
 from ..tls import ClientHello
 
 __all__ = ["End", "Finding", "Observation", "Opening", "Role", "Shown"]
-
-#: What *we* are: `client` dials a passive PLC, `server` waits for an active one.
-Role = Literal["client", "server"]
-
-
-class Opening(Enum):
-    """How far TCP came; the values are words for reports."""
-
-    CONNECTED = "connected"
-    UNRESOLVED = "name not resolved"
-    REFUSED = "refused"
-    UNREACHABLE = "unreachable"
-    NO_ANSWER = "no answer"
-    NOBODY = "nobody connected"
-
-
-class End(Enum):
-    """Who ended the connection, and how."""
-
-    OURS = "ended by the probe"
-    CLOSED = "closed by the partner (FIN)"
-    RESET = "reset by the partner (RST)"
-    TIMEOUT = "time limit"
 
 
 @attrs.frozen(kw_only=True)
@@ -76,6 +53,10 @@ class Observation:
         now: When, aware; certificates are judged at this time.
         opening: How far TCP came.
         failure: What TCP or TLS reported.
+        reason: OpenSSL's own words, lower case.
+        number: The operating system's error number, 0 for none.
+        farewell: The partner said close_notify in the handshake.
+        settled: Nothing was waited for any longer when the connection ended.
         end: How the connection ended.
         spoke: Whether the partner ended or spoke before we had said anything.
         first: The first bytes from the partner, at most 64.
@@ -98,6 +79,10 @@ class Observation:
     now: datetime
     opening: Opening = Opening.CONNECTED
     failure: Failure | None = None
+    reason: str = ""
+    number: int = 0
+    farewell: bool = False
+    settled: bool = False
     end: End = End.OURS
     spoke: bool = False
     first: bytes = b""

@@ -95,12 +95,16 @@ async def _answer(host: str, port: int, means: Means, question: Question) -> Ans
     if question.name == "OPC UA":
         seen = await ask(host, port, means, question=_opc_ua_hello(host, port), plain=True)
         agreed = seen.answer[:4] in {b"ACKF", b"ERRF"}
-        return Answer(question=question, agreed=agreed, told="it answers a HEL message" if agreed else "no OPC UA answer")
+        return Answer(
+            question=question, agreed=agreed, told="it answers a HEL message" if agreed else "no OPC UA answer"
+        )
     if question.name == "HTTPS":
         request = f"HEAD / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
         seen = await ask(host, port, means, protocols=(b"http/1.1",), question=request)
         agreed = seen.tls.protocol.startswith("http/") or seen.answer.startswith(b"HTTP/")
-        return Answer(question=question, agreed=agreed, told="it answers HTTP inside TLS" if agreed else "no HTTP answer")
+        return Answer(
+            question=question, agreed=agreed, told="it answers HTTP inside TLS" if agreed else "no HTTP answer"
+        )
     seen = await ask(host, port, attrs.evolve(means, policy=attrs.evolve(means.policy, **question.changes)))
     return Answer(question=question, agreed=seen.tls.complete, told=_told(seen))
 

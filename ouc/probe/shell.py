@@ -22,10 +22,15 @@ from ..profiles import DEFAULT as PROFILE
 from ..tls import DEFAULT, Policy
 from ..tls.engine import Need
 from ..transport import IDENTITY, AddressMap, Listener, TCPStream, dial, explain, listen
+from ..transport.failures import listening as known_port
+from ..transport.names import resolve
 from .inspector import Inspector
 from .observation import End, Observation, Opening
 
 __all__ = ["Means", "ask", "wait"]
+
+# Types of a TLS record, alert and handshake: what may be worth a handshake though it came too early.
+_RECORDS = (b"\x15", b"\x16")
 
 
 def _utc() -> datetime:
@@ -45,6 +50,7 @@ class Means:
         check_address: A subjectAltName without the partner's address is a fault, else a remark.
         ask: When waiting: ask the PLC for its certificate.
         own_address: Our plant address, if the socket's is another; where plant addresses are mapped, also what is bound.
+        listen_on: When waiting: the plant address to listen on, None for all, or the device's own where addresses are mapped.
         connect_timeout: Seconds for TCP.
         handshake_timeout: Seconds for TLS.
         listen_before: Seconds in which a partner may speak or leave before our hello; tells plain TCP and an occupied
@@ -61,6 +67,7 @@ class Means:
     check_address: bool = True
     ask: bool = True
     own_address: IPv4Address | None = None
+    listen_on: IPv4Address | None = None
     connect_timeout: float = PROFILE.connect_timeout
     handshake_timeout: float = PROFILE.handshake_timeout
     listen_before: float = 0.25
@@ -93,7 +100,7 @@ async def ask(
     """
     if not 1 <= port <= 65535:
         raise ParameterError(f"port {port} does not exist", where="port", remedy="Choose 1 to 65535")
-    address, name = await _resolve(host, port)
+    address, name = await _resolve(host, means.connect_timeout)
     seen = Observation(
         role="client", where=f"{host}:{port}", port=port, now=means.clock(), address=None if name else address, name=name,
         check_address=means.check_address, trust=means.trust, own=means.own, known=means.known,
@@ -107,7 +114,7 @@ async def ask(
     except trio.TooSlowError:
         return attrs.evolve(seen, opening=Opening.NO_ANSWER)
     except OSError as error:
-        return attrs.evolve(seen, failure=explain(error, where=seen.where).failure, **_opening(error))
+        return attrs.evolve(seen, number=error.errno or 0, **_opening(error))
     seen = attrs.evolve(seen, limit=means.handshake_timeout)
     if plain:
         return await _plainly(tcp, seen, question)
@@ -128,17 +135,17 @@ def _opening(error: OSError) -> dict[str, Any]:
             return {"opening": Opening.UNREACHABLE}
 
 
-async def _resolve(host: str, port: int) -> tuple[IPv4Address | None, str | None]:
+async def _resolve(host: str, limit: float) -> tuple[IPv4Address | None, str | None]:
     try:
         return IPv4Address(host), None
     except AddressValueError:
         pass
     name = host.removesuffix(".")
     try:
-        found = await trio.socket.getaddrinfo(name, port, trio.socket.AF_INET, trio.socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
+        with trio.fail_after(limit):
+            return await resolve(name), name
+    except (OUCError, trio.TooSlowError):
         return None, name
-    return IPv4Address(found[0][4][0]), name
 
 
 async def _plainly(tcp: TCPStream, seen: Observation, question: bytes) -> Observation:
@@ -177,10 +184,11 @@ async def wait(
             "waiting for a PLC needs a certificate to show", status=0x80E9, where="own",
             remedy="Give --own ID with --project and --device, or --cert and --key",
         )  # fmt: skip
+    bound = means.bound if means.listen_on is None else means.addresses.to_local(means.listen_on)
     try:
-        listener = listen(means.bound, port)
+        listener = listen(bound, port)
     except OSError as error:
-        raise explain(error, where=f"local port {port}") from error
+        raise explain(error, seen=known_port(port, bound)) from error
     with listener:
         if listening is not None:
             listening(listener.port)
@@ -224,6 +232,7 @@ class _Look:
         self._end = End.OURS
         self._failure: OUCError | None = None
         self._spoke = False
+        self._waited = False
 
     async def at(self, seen: Observation, question: bytes = b"") -> Observation:
         answer = b""
@@ -234,9 +243,11 @@ class _Look:
                 self._end = End.TIMEOUT
             elif self._inspector.established:
                 answer = await self._afterwards(question)
+            known = self._inspector.evidence()
             return attrs.evolve(
                 seen, end=self._end, spoke=self._spoke, first=self._inspector.first, hello=self._inspector.hello,
-                alert=self._inspector.alert, tls=self._inspector.shown, answer=answer,
+                alert=self._inspector.alert, tls=self._inspector.shown, answer=answer, reason=known.reason,
+                farewell=known.farewell, settled=self._waited,
                 failure=None if self._failure is None else self._failure.failure,
             )  # fmt: skip
         finally:
@@ -248,7 +259,7 @@ class _Look:
                 self._spoke = True
                 await self._receive()
             self._spoke = self._spoke and (self._end is not End.OURS or bool(self._inspector.first))
-            if self._spoke:
+            if self._spoke and self._inspector.first[:1] not in _RECORDS:
                 # A TLS server never speaks first: whatever this is, a hello would only disturb it.
                 return
         try:
@@ -258,13 +269,15 @@ class _Look:
                     return
         except OUCError as error:
             self._failure = error
+            if self._inspector.evidence().farewell:
+                self._end = End.CLOSED
         await self._flush()
 
     async def _afterwards(self, question: bytes) -> bytes:
         """A server's verdict on our certificate, and the answer to a question."""
         answer = b""
         try:
-            with trio.move_on_after(self._means.grace):
+            with trio.move_on_after(self._means.grace) as scope:
                 if question:
                     self._inspector.write(question)
                     await self._flush()
@@ -279,6 +292,7 @@ class _Look:
                     else:
                         self._end = End.CLOSED
                         break
+            self._waited = scope.cancelled_caught
         except OUCError as error:
             self._failure = error
         return answer

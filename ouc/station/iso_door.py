@@ -76,7 +76,10 @@ class IsoDoor:
             raise explain(error, where=where) from error
         except trio.TooSlowError:
             tcp.abort()
-            raise ConnectionLost("the partner called no selector in time", status=0x80C7, where=where) from None
+            raise ConnectionLost(
+                "the partner called no selector in time", status=0x80C7, where=where,
+                remedy="Does the partner speak ISO-on-TCP (TCON_IP_RFC)? Compare the protocols and ports of both descriptions",
+            ) from None  # fmt: skip
         except OUCError:
             tcp.abort()
             raise

@@ -7,6 +7,7 @@ what was observed) is set on the connection. Another content of the device's cer
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final, Literal
@@ -145,6 +146,8 @@ def _trust(context: SSL.Context, trust: certs.Trust | None, *, server_side: bool
         if not ok:
             if not session.observed.verify_result:
                 session.observed.verify_result, session.observed.verify_depth = error, at
+                with suppress(*UNREADABLE):  # to be named in the message; without it the number has to do
+                    session.observed.refused = certificate.to_cryptography()
             return False
         try:
             session.chain[at] = certificate.to_cryptography()

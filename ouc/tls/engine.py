@@ -19,13 +19,15 @@ import attrs
 from cryptography import x509
 from OpenSSL import SSL
 
-from ..errors import CertificateError, ConnectionLost, Failure, LocalProtocolError, OUCError, RemoteProtocolError
+from ..causes import Evidence
+from ..errors import CertificateError, Failure, LocalProtocolError, OUCError, RemoteProtocolError
 from ..status import Status
 from . import _openssl
 from .context import Session, TLSContext, utc_now
 from .hello import HelloReader
 from .resumption import ClientSessions, Expected, Remembered, ServerSessions, judge_again
-from .verdict import Observed, judge
+from .verdict import Observed
+from .witness import Witness
 
 __all__ = ["DataReceived", "Event", "HandshakeCompleted", "Need", "PeerClosed", "TLSEngine", "TLSFacts"]
 
@@ -120,6 +122,7 @@ class TLSEngine:
         self._ssl = self._connection(context.ssl)
         if isinstance(context.sessions, ClientSessions) and partner is not None:
             self._offer(context.sessions)
+        self._witness = Witness(context, self._session, expect)
         self._fed = self._records = 0
         # What came beyond the limit of a handshake: data, if the handshake is over without it.
         self._beyond = b""
@@ -167,19 +170,19 @@ class TLSEngine:
                     RemoteProtocolError(f"a handshake of more than {limit} bytes is refused", status=0x80E0)
                 ) from None
             if self._ended:
-                raise self._fail(_ended_early()) from None
+                raise self._fail(self._witness.judge(self._ssl, None)) from None
             return Need.READ
         except SSL.ZeroReturnError:
             # An alert that is no failure to OpenSSL: nothing was answered, and nobody refused anything.
-            raise self._fail(
-                ConnectionLost("the partner closed the connection during the handshake (close_notify)", status=0x80C5)
-            ) from None
+            self._witness.farewell = True
+            raise self._fail(self._witness.judge(self._ssl, None)) from None
         except SSL.Error as error:
             raise self._fail(self._translate(error)) from error
         self._resumed = self._context.sessions is not None and _openssl.was_resumed(self._ssl)
         if self._resumed:
             self._verify_resumed()
         self.established = self._session.observed.established = True
+        self._witness.heard.clear()
         if self._beyond:
             self._ssl.bio_write(self._beyond)
             self._beyond = b""
@@ -215,7 +218,7 @@ class TLSEngine:
         except SSL.WantReadError:
             self._refuse_idle_messages()
             if self._ended:
-                raise self._fail(_ended_early()) from None
+                raise self._fail(self._witness.judge(self._ssl, None)) from None
             return Need.READ
         except SSL.ZeroReturnError:
             return b""
@@ -278,6 +281,7 @@ class TLSEngine:
             self._ended = True
             return
         if not self.established:
+            self._witness.hear(records)
             self._fed += len(records)
             if (beyond := self._fed - self._policy.max_handshake) > 0:
                 # Data may follow the handshake in the same piece; `handshake` tells whether it could do without.
@@ -431,10 +435,12 @@ class TLSEngine:
         return error
 
     def _translate(self, error: SSL.Error) -> OUCError:
-        if isinstance(error, SSL.SysCallError):
-            return _ended_early()
-        return judge(self._session.observed, error)
+        return self._witness.judge(self._ssl, None if isinstance(error, SSL.SysCallError) else error)
 
+    def settle(self) -> None:
+        """Wait no longer for the partner's verdict on our certificate: what it says from now on is about the connection."""
+        self._session.observed.settled = True
 
-def _ended_early() -> OUCError:
-    return ConnectionLost("the partner's transport ended without a TLS close_notify", status=0x80C5)
+    def evidence(self) -> Evidence:
+        """What this machine knows about a failure; the transport's owner adds what only it can know."""
+        return self._witness.evidence()

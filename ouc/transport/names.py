@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from ipaddress import IPv4Address
 
+import attrs
 import trio
 
+from .. import causes
+from ..causes import Evidence, Opening
 from ..errors import ConnectionLost, ParameterError
+from ..visible import visible
 
 __all__ = ["NameServer", "resolve"]
 
 #: A DNS server: its address, and its port where that is not 53.
 NameServer = IPv4Address | tuple[IPv4Address, int]
-
-_REMEDY = "Check the name in the connection description (with a dot at its end) and the DNS server"
 
 
 async def resolve(name: str, *, servers: tuple[NameServer, ...] | None = None) -> IPv4Address:
@@ -44,7 +46,7 @@ async def resolve(name: str, *, servers: tuple[NameServer, ...] | None = None) -
 async def _ask_platform(name: str) -> IPv4Address:
     try:
         found = await trio.socket.getaddrinfo(name, 0, trio.socket.AF_INET, trio.socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
+    except (OSError, ValueError) as error:
         raise _unresolved(name) from error
     return IPv4Address(found[0][4][0])
 
@@ -68,4 +70,5 @@ async def _ask_servers(name: str, servers: tuple[NameServer, ...]) -> IPv4Addres
 
 
 def _unresolved(name: str) -> ConnectionLost:
-    return ConnectionLost(f"the name {name!r} cannot be resolved", status=0x80D3, remedy=_REMEDY)
+    failure = causes.failure(Evidence(opening=Opening.UNRESOLVED, where=f"'{visible(name)}'"))
+    return ConnectionLost.of(attrs.evolve(failure, where=""))

@@ -13,15 +13,17 @@ from ipaddress import IPv4Address
 import attrs
 import trio
 
+from .. import causes
+from ..causes import Evidence, Moment, Opening
 from ..certs import Device, DeviceStore
-from ..errors import CertificateError, ConnectionLost, OUCError, RemoteProtocolError
+from ..errors import CertificateError, OUCError, RemoteProtocolError
 from ..params import ISO_PORT, Endpoint
 from ..profiles import Profile
 from ..tls import DEFAULT, Contexts, Credentials, Policy, TLSContext, TLSEngine, TLSFacts, resolve_credentials, utc_now
 from ..visible import logger
 from ..wire import IsoConnection
 from .addresses import AddressMap
-from .failures import explain, located
+from .failures import Attempt, explain, listening
 from .iso import ISOStream
 from .names import NameServer, resolve
 from .tcp import Direction, Listener, Tap, TCPStream, dial, listen
@@ -82,7 +84,7 @@ class Opener:
         """
         self.credentials(end)  # a wrong reference is told before a packet leaves
         iso = end.protocol == "ISO-on-TCP"
-        where = f"{end.remote_address or end.remote_name}:{self.iso_port if iso else end.remote_port}"
+        attempt = self._attempt(end)
         try:
             with trio.fail_after(self.profile.connect_timeout):
                 target = end.remote_address or await resolve(end.remote_name or "", servers=self.servers)
@@ -93,21 +95,18 @@ class Opener:
                     local_port=0 if iso else end.local_port,
                     keep_alive=self.profile.keep_alive,
                 )
+        except trio.TooSlowError as error:
+            raise attempt.failed(error, opening=Opening.NO_ANSWER, limit=self.profile.connect_timeout) from None
+        except OUCError as error:
+            raise attempt.failed(error, opening=Opening.UNRESOLVED) from error
         except OSError as error:
-            raise explain(error, where=where) from error
-        except trio.TooSlowError:
-            raise ConnectionLost(
-                f"the partner did not answer within {self.profile.connect_timeout:g} s",
-                status=0x80C6,
-                where=where,
-                remedy="Check cables, address, subnet and router of both sides, and firewalls between them",
-            ) from None
+            raise attempt.failed(error) from error
         expect: IPv4Address | str | None = None
         if end.check_subject_alternative_name:
             expect = end.remote_name or end.remote_address
         if iso:
-            return await self._agree(tcp, end, where=where)
-        return await self._secure(tcp, end, where=where, expect=expect)
+            return await self._agree(tcp, end, attempt)
+        return await self._secure(tcp, end, attempt, expect=expect)
 
     async def open_passive(self, end: Endpoint, tcp: TCPStream, *, received: bytes = b"") -> Wire:
         """Check an accepted partner against the description, then agree with it on TLS or ISO-on-TCP.
@@ -120,7 +119,7 @@ class Opener:
         Raises:
             OUCError: What a block would show, with its remedy; the connection is closed then.
         """
-        where = self.partner_of(tcp)
+        attempt = self._attempt(end, tcp)
         host, port = tcp.partner
         address = self.addresses.to_plant(host)
         wanted = end.remote_address
@@ -128,34 +127,63 @@ class Opener:
         stranger = wanted is not None and int(wanted) != 0 and address is not None and address != wanted
         if stranger or (end.remote_port and not iso and port != end.remote_port):
             tcp.abort()
-            raise ConnectionLost(
-                f"this connection expects {wanted}:{'*' if iso else end.remote_port or '*'}",
-                status=0x80C9,
-                where=where,
-                remedy="Compare RemoteAddress and RemotePort of the passive end with the partner's address",
-            )
+            said = f"this connection expects {wanted}:{'*' if iso else end.remote_port or '*'}"
+            if not stranger:
+                said = f"{said}: the address fits, the port does not"
+            raise causes.named("other-partner", attempt.seen, said=said)
         if iso:
-            return await self._agree(tcp, end, where=where, received=received)
-        return await self._secure(tcp, end, where=where)
+            return await self._agree(tcp, end, attempt, received=received)
+        return await self._secure(tcp, end, attempt)
+
+    def _attempt(self, end: Endpoint, tcp: TCPStream | None = None) -> Attempt:
+        """What is known of a connection before anything has happened; an accepted one has its socket already."""
+        iso = end.protocol == "ISO-on-TCP"
+        host = str(end.remote_address or (end.remote_name or "").removesuffix("."))
+        port = self.iso_port if iso else end.remote_port if end.active else end.local_port
+        local = self.local()
+        seen = Evidence(
+            role="client" if end.active else "server",
+            moment=Moment.DIALLING if tcp is None else Moment.HANDSHAKE,
+            where=f"{host}:{port}" if tcp is None else self.partner_of(tcp),
+            port=port,
+            local_address="" if local is None else str(local),
+            local_port=0 if iso and end.active else end.local_port,
+            plain=not end.secure,
+            own_address=self._own_address(tcp),
+        )
+        return Attempt(seen=seen, closer=causes.closer(seen.role, host, port) if port and not iso else "")
+
+    def _own_address(self, tcp: TCPStream | None) -> str:
+        """Our address as the partner sees it, empty if the connection has gone again."""
+        if self.address is not None:
+            return str(self.address)
+        try:
+            return "" if tcp is None else str(self.addresses.to_plant(tcp.local[0]) or "")
+        except OSError:
+            return ""
 
     async def _secure(
         self,
         tcp: TCPStream,
         end: Endpoint,
+        attempt: Attempt,
         *,
-        where: str,
         expect: IPv4Address | str | None = None,
     ) -> Wire:
+        where, limit = attempt.seen.where, self.profile.handshake_timeout
         tcp.tap = self._tap(end)
         if not end.secure:
             return Wire(stream=tcp, tcp=tcp, partner=where)
         try:
+            engine = TLSEngine(
+                self.context(end), expect=expect, clock=self.clock, partner=where if end.active else None
+            )
             stream = TLSStream(
                 tcp,
-                TLSEngine(self.context(end), expect=expect, clock=self.clock, partner=where if end.active else None),
+                engine,
                 late_tickets=self.policy.tickets == "late",
             )
-            with trio.fail_after(self.profile.handshake_timeout):
+            with trio.fail_after(limit):
                 if not end.active and self.policy.known_groups:
                     await self._insist_on_known_groups(stream)
                 await stream.do_handshake()
@@ -164,15 +192,10 @@ class Opener:
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             # FIN, not RST: the alert that tells the partner the reason is still on its way.
             await tcp.aclose()
-            raise located(error, where) from error
-        except trio.TooSlowError:
+            raise attempt.with_tls(engine.evidence()).failed(error) from error
+        except trio.TooSlowError as error:
             tcp.abort()
-            raise ConnectionLost(
-                f"the TLS handshake was not finished within {self.profile.handshake_timeout:g} s",
-                status=0x80C7,
-                where=where,
-                remedy="Does the partner speak TLS on this port? Compare ActivateSecureConn of both sides",
-            ) from None
+            raise attempt.with_tls(engine.evidence()).failed(error, limit=limit) from None
         except BaseException:
             # Cancelled, or a hello that a controller would reset.
             tcp.abort()
@@ -208,8 +231,9 @@ class Opener:
     def _tap(self, end: Endpoint) -> Tap | None:
         return None if self.tap is None else partial(self.tap, end.connection_id)
 
-    async def _agree(self, tcp: TCPStream, end: Endpoint, *, where: str, received: bytes = b"") -> Wire:
+    async def _agree(self, tcp: TCPStream, end: Endpoint, attempt: Attempt, *, received: bytes = b"") -> Wire:
         """Agree on ISO-on-TCP."""
+        where = attempt.seen.where
         tcp.tap = self._tap(end)
         machine = IsoConnection(
             active=end.active, local=end.local_selector, remote=end.remote_selector, limit=self.profile.max_len
@@ -222,15 +246,11 @@ class Opener:
                 await stream.establish(received)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             await tcp.aclose()
-            raise located(error, where) from error
+            raise attempt.iso_failed(error) from error
         except trio.TooSlowError:
             tcp.abort()
-            raise ConnectionLost(
-                f"ISO-on-TCP was not agreed on within {self.profile.handshake_timeout:g} s",
-                status=0x80C7,
-                where=where,
-                remedy="Does the partner speak ISO-on-TCP on this port?",
-            ) from None
+            seen = attrs.evolve(attempt.seen, limit=self.profile.handshake_timeout)
+            raise causes.named("not-iso", seen) from None
         except BaseException:
             tcp.abort()
             raise
@@ -246,7 +266,7 @@ class Opener:
         try:
             return listen(self.local(), port, keep_alive=self.profile.keep_alive)
         except OSError as error:
-            raise explain(error, where=f"local port {port}") from error
+            raise explain(error, seen=listening(port, self.local())) from error
 
     def open_datagrams(self, end: Endpoint, *, ttl: int) -> UDPPort:
         """Open the local UDP port, and join the multicast group that the description names.
@@ -270,7 +290,7 @@ class Opener:
                 tap=self._tap(end),
             )
         except OSError as error:
-            raise explain(error, where=f"local UDP port {end.local_port}") from error
+            raise explain(error, seen=listening(end.local_port, self.local(), kind="UDP")) from error
 
     async def place_of(self, to: tuple[IPv4Address | str, int]) -> tuple[IPv4Address, int]:
         """Where on this computer's network a partner of a datagram is.

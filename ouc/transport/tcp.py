@@ -9,6 +9,7 @@ So `aclose` says FIN, reads until the partner's end, and closes then.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import socket
 import struct
@@ -274,6 +275,11 @@ async def dial(
             problem = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if problem:
                 raise OSError(problem, "the connection could not be opened") from None
+        except OSError as error:
+            if error.errno != errno.EADDRNOTAVAIL:
+                raise
+            # The address was bound: what is taken is the port, by another connection to this very partner (connect(2)).
+            raise OSError(errno.EADDRINUSE, "the local port is in use") from error
         return TCPStream(sock, partner=(address, port), tap=tap)
     except BaseException:
         trio.lowlevel.notify_closing(sock)

@@ -11,9 +11,11 @@ import contextlib
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
+import attrs
 import trio
 
-from ..errors import ConnectionLost, OUCError
+from .. import causes
+from ..errors import OUCError
 from ..tls import ClientHello, HelloReader, Need, TLSEngine, TLSFacts
 from .busy import DEFAULT_BUDGET, Budget, OneTask
 
@@ -73,9 +75,7 @@ class TLSStream(trio.abc.Stream):
             while hello is None:
                 records = bytes(await self.transport.receive_some(RECEIVE_SIZE))
                 if not records:
-                    raise ConnectionLost(
-                        "the partner closed the connection before its hello was complete", status=0x80C5
-                    )
+                    raise causes.error(attrs.evolve(self._engine.evidence(), end=causes.End.CLOSED))
                 hello = reader.feed(records)
                 self._engine.feed(records)
         return hello
@@ -94,7 +94,7 @@ class TLSStream(trio.abc.Stream):
                     await self._pump()
                 if self._late_tickets:
                     self._held = self._engine.take()
-                await self._flush()
+                await self._end_handshake()
 
     async def confirm(self, grace: float) -> None:
         """On a client whose certificate was asked for: wait until the server has accepted it.
@@ -110,12 +110,12 @@ class TLSStream(trio.abc.Stream):
                 data = await self._step(self._engine.read)
                 if isinstance(data, bytes):
                     if not data:
-                        raise ConnectionLost(
-                            "the partner closed the connection right after the handshake", status=0x80C5
-                        )
+                        evidence = self._engine.evidence()
+                        raise causes.error(attrs.evolve(evidence, end=causes.End.CLOSED, farewell=True))
                     self._early = data
                 elif not self._engine.confirmed:
                     await self._pump()
+        self._engine.settle()
 
     # -- data --------------------------------------------------------------------------------------------------
 
@@ -221,8 +221,32 @@ class TLSStream(trio.abc.Stream):
 
     async def _pump(self) -> None:
         """The machine needs records: first say what it has to say, then wait for the partner."""
-        await self._flush()
+        try:
+            await self._flush()
+        except trio.BrokenResourceError as error:
+            self._engine.feed(await self._last_words(error))
+            return
         self._engine.feed(bytes(await self.transport.receive_some(RECEIVE_SIZE)))
+
+    async def _last_words(self, error: trio.BrokenResourceError) -> bytes:
+        """What a partner said before it broke the connection: an alert that lies unread tells more than the reset.
+
+        Raises:
+            trio.BrokenResourceError: It said nothing; the failure of the sending.
+        """
+        with contextlib.suppress(trio.BrokenResourceError), trio.move_on_after(_LAST_WORDS):
+            if records := bytes(await self.transport.receive_some(RECEIVE_SIZE)):
+                return records
+        raise error
+
+    async def _end_handshake(self) -> None:
+        """Send what completes our handshake."""
+        try:
+            await self._flush()
+        except trio.BrokenResourceError as error:
+            self._engine.feed(await self._last_words(error))
+            self._engine.read()
+            raise
 
     async def _acquire(self) -> None:
         try:

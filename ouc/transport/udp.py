@@ -80,7 +80,11 @@ class UDPPort:
 
     def _join(self, group: IPv4Address, address: IPv4Address | None) -> None:
         # Linux delivers to a socket bound to the group what was sent to the group; Windows and macOS bind to all.
-        sock = self._main if address is None else self._open(group if sys.platform == "linux" else None, self.port, shared=True)
+        sock = (
+            self._main
+            if address is None
+            else self._open(group if sys.platform == "linux" else None, self.port, shared=True)
+        )
         membership = group.packed + (address or IPv4Address(0)).packed
         sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, membership)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import threading
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from emulator import faults
 from ouc.certs import Project
 from ouc.cli import probe
-from ouc.errors import ParameterError
+from ouc.cli._usage import UsageError
 from ouc.probe import QUESTIONS
 from ouc.probe.page import page
 
@@ -91,6 +92,37 @@ def test_an_active_plc_is_waited_for_and_its_hello_is_told(tmp_path: Path, monke
     assert "error expired" in ran.stdout
 
 
+@pytest.mark.parametrize("here", ["{port}", "127.0.0.1:{port}", "0.0.0.0:{port}"])
+def test_the_probe_waits_on_a_port_alone_or_on_one_address(
+    here: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = planned("none", "client")
+    threads: list[threading.Thread] = []
+
+    def dial(line: str) -> None:
+        threads.append(active(plan, int(line.removeprefix("waiting for a PLC on port ").partition(",")[0])))
+
+    monkeypatch.setattr(probe, "note", dial)
+    ran = run("probe", "--listen", here.format(port=free_port()), *files(plan, tmp_path).mutual)
+    for thread in threads:
+        thread.join()
+    assert (ran.exit_code, ran.error) == (0, None)
+
+
+def test_a_name_is_no_place_to_listen_on(tmp_path: Path) -> None:
+    ran = run("probe", "--listen", "plc-1.plant:2000", *files(planned("none", "client"), tmp_path).mutual)
+    assert isinstance(ran.error, UsageError)
+    assert "no address of this computer" in str(ran.error)
+
+
+def test_a_port_that_is_taken_is_no_finding_about_the_partner_and_ends_with_exit_status_3(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = run("probe", "--listen", f"127.0.0.1:{port}", *files(planned("none", "client"), tmp_path).mutual)
+    assert ran.exit_code == 3
+    assert f"the local port {port} is already in use (STATUS 16#80A1)" in ran.stderr
+
+
 def test_a_port_without_a_listener_is_told_before_any_tls() -> None:
     ran = run("probe", f"127.0.0.1:{free_port()}")
     assert ran.exit_code == 1
@@ -142,11 +174,14 @@ def test_a_survey_warns_first_and_asks_one_connection_per_question(tmp_path: Pat
         (("127.0.0.1:2000", "--trust", "3"), "IDs of a project"),
         (("127.0.0.1:2000", "--trust", "all"), "no ID of a certificate"),
         (("--listen", 0), "needs a certificate to show"),
+        (("--listen", "nonsense"), "no HOST:PORT"),
+        (("--listen", "70000"), "no HOST:PORT"),
+        (("--listen", "plc-1.plant:2000"), "needs a certificate to show"),
     ],
 )
 def test_a_command_that_cannot_be_meant_ends_in_one_clear_error(arguments: Any, what: str) -> None:
     ran = run("probe", *arguments)
-    assert isinstance(ran.error, ParameterError)
+    assert isinstance(ran.error, UsageError)
     assert what in str(ran.error)
     assert ran.error.failure.remedy
 
@@ -157,7 +192,9 @@ DOCS = Path(__file__).parents[2] / "docs"
 def test_the_page_of_causes_is_made_from_the_tables_and_names_every_planted_fault() -> None:
     text = (DOCS / "reference" / "probe.md").read_text(encoding="utf-8")
     assert text == page()
-    assert {one.name for one in faults.FAULTS} - {"mute"} <= set(re.findall(r"^\| `([a-z0-9-]+)` \|", text, re.MULTILINE))
+    assert {one.name for one in faults.FAULTS} - {"mute"} <= set(
+        re.findall(r"^\| `([a-z0-9-]+)` \|", text, re.MULTILINE)
+    )
 
 
 def test_the_options_that_the_how_to_names_are_those_of_the_command() -> None:

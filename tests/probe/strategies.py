@@ -56,7 +56,14 @@ def shown() -> st.SearchStrategy[Shown]:
 
 
 def first_bytes() -> st.SearchStrategy[bytes]:
-    known = (b"", b"\x16\x03\x03\x00\x7a\x02", b"\x15\x03\x03\x00\x02\x02\x46", b"HTTP/1.1 400", b"HELF", b"\x03\x00\x00\x16")
+    known = (
+        b"",
+        b"\x16\x03\x03\x00\x7a\x02",
+        b"\x15\x03\x03\x00\x02\x02\x46",
+        b"HTTP/1.1 400",
+        b"HELF",
+        b"\x03\x00\x00\x16",
+    )
     return st.sampled_from(known) | st.binary(max_size=64)
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 
 from emulator import faults
-from ouc.probe import ENDINGS, End, Observation, Opening, Shown, diagnose, report
+from ouc.probe import End, Observation, Opening, Shown, diagnose, report
 from ouc.tls import ClientHello
 
 from .strategies import NOW, observations, planned
@@ -66,19 +66,6 @@ def test_what_is_seen_has_one_name(changes: dict[str, Any], cause: str) -> None:
     assert (first.cause, first.level, others) == (cause, "error", [])
 
 
-def test_every_row_of_the_table_is_reached() -> None:
-    reached = {next(i for i, row in enumerate(ENDINGS) if row.applies(seen)) for seen in _cases() if _row(seen)}
-    assert reached == set(range(len(ENDINGS)))
-
-
-def _cases() -> list[Observation]:
-    return [attrs.evolve(BASE, **changes) for changes, _ in SEEN]
-
-
-def _row(seen: Observation) -> bool:
-    return any(row.applies(seen) for row in ENDINGS)
-
-
 def test_the_groups_that_were_offered_are_told_with_a_reset() -> None:
     (first,) = diagnose(attrs.evolve(BASE, end=End.RESET, hello=HELLO))
     assert "X25519, X25519MLKEM768" in first.failure.what
@@ -93,7 +80,9 @@ def test_the_groups_that_were_offered_are_told_with_a_reset() -> None:
         (faults.Leaf.GOOD, "127.0.0.1", "own-not-valid"),
     ],
 )
-def test_what_the_partner_means_by_bad_certificate_is_looked_up_in_our_own(leaf: Any, own_address: Any, cause: str) -> None:
+def test_what_the_partner_means_by_bad_certificate_is_looked_up_in_our_own(
+    leaf: Any, own_address: Any, cause: str
+) -> None:
     from ipaddress import IPv4Address
 
     own = planned(faults.Fault(name="own", role="server", leaf=leaf)).credentials.own
@@ -109,7 +98,7 @@ def test_every_finding_has_a_status_a_place_and_a_remedy(seen: Observation) -> N
         assert finding.failure.status.is_error
         assert finding.failure.where == seen.where
         assert finding.failure.what
-        assert finding.cause in {"handshake-failed", "bad-certificate"} or len(finding.failure.remedy) > 20
+        assert len(finding.failure.remedy) > 20
         assert "{" not in finding.failure.what + finding.failure.remedy
 
 

@@ -126,7 +126,9 @@ async def test_a_healthy_partner_is_found_healthy_and_its_facts_are_told(role: s
 
 
 @pytest.mark.parametrize("version", ["1.2", "1.3"])
-async def test_a_server_that_demands_a_certificate_is_healthy_when_it_gets_one_and_names_its_issuers(version: Any) -> None:
+async def test_a_server_that_demands_a_certificate_is_healthy_when_it_gets_one_and_names_its_issuers(
+    version: Any,
+) -> None:
     policy = attrs.evolve(DEFAULT, versions=(version,))
     good = means(GOOD["server"])
     seen = await probed(DEMANDING, own=good.own, trust=good.trust, policy=policy)
