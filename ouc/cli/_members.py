@@ -64,13 +64,14 @@ def address(kind: Type, at: int) -> str:
 
 
 def written(kind: Type, value: Any) -> str:
-    """A value as STEP 7 writes it; bytes in hex."""
-    if isinstance(value, bytes):
+    """A value as STEP 7 writes it; bytes without a literal in hex."""
+    pointer = isinstance(kind, Scalar) and kind.kind in ("any", "pointer")
+    if isinstance(value, bytes) and not pointer:
         return value.hex(" ").upper()
     try:
         return literal(kind, value)
     except Unfit:
-        return str(value)
+        return value.hex(" ").upper() if isinstance(value, bytes) else str(value)
 
 
 def plain(kind: Type, value: Any) -> Any:

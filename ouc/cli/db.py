@@ -10,7 +10,7 @@ import attrs
 import typer
 
 from ..errors import ParameterError
-from ..s7 import MAX_IMAGE, Array, Struct, Type, Unfit, leaves, spelled
+from ..s7 import MAX_IMAGE, Array, Opaque, Struct, Type, Unfit, leaves, spelled
 from ..source import Block, SourceFile, load
 from ._members import address, assign, plain, written
 from ._show import complain, console, print_json, table
@@ -206,13 +206,22 @@ def _described(block: Block, *, every: bool) -> dict[str, Any]:
             "path": row.path,
             "shown": "  " * row.level + row.name,
             "type": row.type.name,
-            "start": _start(row.type, start, row.at),
+            "start": _kept(block, row) or _start(row.type, start, row.at),
             "comment": row.comment,
         }
         for row in _rows(block.layout, every=every)
     ]
     size = block.layout.size
     return {"name": block.name, "kind": block.kind, "optimized": block.optimized, "size": size, "members": rows}
+
+
+def _kept(block: Block, row: _Row) -> str:
+    """The start values inside an opaque type, which have no bytes."""
+    if not isinstance(row.type, Opaque):
+        return ""
+    inside = f"{row.path}." if row.path != "THIS" else ""
+    own = {path[len(inside) :]: text for path, text in block.unplaced.items() if path.startswith(inside)}
+    return f"({', '.join(f'{name} := {text}' for name, text in own.items())})" if own else ""
 
 
 def _start(kind: Type, image: bytearray, at: int) -> str:

@@ -227,6 +227,7 @@ class Member:
         comment: What stands behind it in the source.
         attributes: What stands in braces in the source, such as `S7_SetPoint`.
         shares: The name of an earlier member whose memory this one shows differently (`AT`), otherwise None.
+        unplaced: Start values inside opaque types, as literals by their path below the member; no bytes stand for them.
     """
 
     name: str
@@ -237,6 +238,7 @@ class Member:
     comment: str = attrs.field(default="", eq=False)
     attributes: Mapping[str, str] = attrs.field(factory=dict, eq=False)
     shares: str | None = None
+    unplaced: Mapping[str, str] = attrs.field(factory=dict, eq=False, repr=False)
 
     @property
     def start(self) -> Any:
@@ -312,9 +314,20 @@ class Struct:
     bit = None
 
     def __init__(
-        self, members: Sequence[Member], *, name: str = "Struct", build: Callable[[bytes], Any] | None = None
+        self,
+        members: Sequence[Member],
+        *,
+        name: str = "Struct",
+        build: Callable[[bytes], Any] | None = None,
+        aliases: Mapping[str, str] | None = None,
     ) -> None:
         """Compute the layout.
+
+        Args:
+            members: The declaration.
+            name: The type's name.
+            build: Makes a Python object of an image.
+            aliases: Other names of members, in lower case.
 
         Raises:
             ParameterError: Two members of one name, more than 9 levels (a block and 8 below it), more than 16 MiB.
@@ -336,6 +349,8 @@ class Struct:
                 raise ParameterError(f"{name} has two members called {slot.name}")
         # Siemens' own tables write one member both as RemotePort and as remote_port.
         self._by_letters = {key.replace("_", ""): slot for key, slot in self._by_name.items()} if build else {}
+        for other, own in (aliases or {}).items():
+            self._by_name.setdefault(other, self._by_name[own.casefold()])
         self._blank: bytes | None = None
         self._remembered: dict[object, Any] = {}
 

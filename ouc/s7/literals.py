@@ -18,6 +18,7 @@ from typing import Any
 from ..errors import ParameterError
 from .base import Type, Unfit, shown
 from .composite import Record
+from .pointers import pointer_text, read_pointer
 from .scalars import Scalar
 from .text import Codepage, String, WString, codepage
 from .values import DTL, LDT, LTime, LTimeOfDay, S5Time, duration_text, fraction_text, nanoseconds
@@ -67,11 +68,14 @@ _PREFIXES: dict[str, frozenset[str]] = {
     "ldt": frozenset({"ldt", "date_and_ltime", "dt", "date_and_time"}),
     "dtl": frozenset({"dtl"}),
     "ip_v4": frozenset(),
+    "pointer": frozenset({"p"}),
+    "any": frozenset({"p"}),
 }
 
 _NEED_PREFIX = frozenset({
-    "s5time", "time", "ltime", "date", "time_of_day", "ltime_of_day", "date_and_time", "ldt", "dtl",
+    "s5time", "time", "ltime", "date", "time_of_day", "ltime_of_day", "date_and_time", "ldt", "dtl", "pointer", "any",
 })  # fmt: skip
+_NULLABLE = frozenset({"pointer", "any"})
 
 
 def _kind(kind: Type) -> str:
@@ -102,7 +106,7 @@ def parse(kind: Type, text: str) -> Any:
         body = text[prefix.end() :]
         if prefix[1] in "cC":  # BCD, as STL writes it: the digits are those of the hexadecimal number
             body = f"16#{body}" if body.isdecimal() else ""
-    elif prefix or family in _NEED_PREFIX:
+    elif prefix or (family in _NEED_PREFIX and not (family in _NULLABLE and body.upper() == "NULL")):
         raise Unfit(f"{shown(text)} is no literal of {kind.name}")
     try:
         return _PARSERS[family](kind, body)
@@ -151,11 +155,20 @@ def _parse_bool(_: Type, body: str) -> bool:
     return bool(number)
 
 
-def _parse_real(_: Type, body: str) -> float:
+def _parse_real(kind: Type, body: str) -> float:
     number = float(body.replace("_", "")) if _REAL.match(body) else float(_integer(body)[0])
-    if math.isinf(number):
-        raise ValueError
+    if math.isinf(number) or (not _stored(kind, number) and re.search("[1-9]", body.upper().partition("E")[0])):
+        raise ValueError  # too large, or so small that nothing of it would be stored
     return number
+
+
+def _stored(kind: Type, number: float) -> float:
+    """The number as the type keeps it."""
+    try:
+        stored: float = struct.unpack(">f", struct.pack(">f", number))[0] if kind.size == 4 else number
+    except OverflowError:
+        return number  # told where it is written
+    return stored
 
 
 def _unquoted(body: str, page: Codepage | None) -> str:
@@ -199,6 +212,15 @@ def _timedelta(_: Type, body: str) -> dt.timedelta:
     return dt.timedelta(microseconds=duration // 1000)
 
 
+def _parse_s5time(kind: Type, body: str) -> S5Time:
+    """Digits finer than the time base are lost, as on a CPU; what would lose everything is a mistake."""
+    duration = _timedelta(kind, body)
+    value = S5Time.of(duration)
+    if duration and not value.count:
+        raise ValueError
+    return value
+
+
 def _fraction(digits: str | None) -> int:
     digits = (digits or "").replace("_", "")
     if len(digits) > 9:
@@ -223,9 +245,15 @@ def _parse_ltod(_: Type, body: str) -> int:
     return LTimeOfDay(((hour * 60 + minute) * 60 + second) * 10**9 + rest)
 
 
+def _year(digits: str) -> int:
+    """A year; of two digits as Date_And_Time stores it: 90 to 99 are 1990 to 1999, 00 to 89 are 2000 to 2089."""
+    year = int(digits)
+    return year if len(digits) != 2 else year + (1900 if year >= 90 else 2000)
+
+
 def _parse_date(_: Type, body: str) -> dt.date:
     match = _match(_DATE_ONLY, body)
-    return dt.date(int(match[1]), int(match[2]), int(match[3]))
+    return dt.date(_year(match[1]), int(match[2]), int(match[3]))
 
 
 def _parse_dt(_: Type, body: str) -> dt.datetime:
@@ -242,7 +270,7 @@ def _parse_ldt(_: Type, body: str) -> LDT:
 
 def _moment(body: str) -> tuple[int, ...]:
     match = _match(_MOMENT, body)
-    return (int(match[1]), int(match[2]), int(match[3]), *_clock(match, 4))
+    return (_year(match[1]), int(match[2]), int(match[3]), *_clock(match, 4))
 
 
 def _match(pattern: re.Pattern[str], body: str) -> re.Match[str]:
@@ -262,7 +290,7 @@ _PARSERS: dict[str, Callable[[Type, str], Any]] = {
     "wchar": _parse_text,
     "string": _parse_text,
     "wstring": _parse_text,
-    "s5time": lambda kind, body: S5Time.of(_timedelta(kind, body)),
+    "s5time": _parse_s5time,
     "time": _timedelta,
     "ltime": lambda _, body: LTime(_parse_duration(body)),
     "date": _parse_date,
@@ -272,6 +300,8 @@ _PARSERS: dict[str, Callable[[Type, str], Any]] = {
     "ldt": _parse_ldt,
     "dtl": lambda _, body: DTL(*_moment(body)),
     "ip_v4": lambda _, body: body.strip("'"),
+    "pointer": read_pointer,
+    "any": read_pointer,
 }
 
 
@@ -370,4 +400,6 @@ _WRITERS: dict[str, Callable[[Type, Any], str]] = {
     "ldt": lambda _, value: str(LDT(value)),
     "dtl": lambda _, value: str(value),
     "ip_v4": lambda _, value: f"'{value}'",
+    "pointer": pointer_text,
+    "any": pointer_text,
 }

@@ -13,6 +13,8 @@ from ..errors import ParameterError
 from .base import Type
 from .clock import TIMES
 from .composite import Array
+from .mail import mail_type
+from .pointers import POINTERS
 from .scalars import BITS, HARDWARE_TYPES, NUMBERS
 from .system import SYSTEM_TYPES
 from .text import Codepage, String, WString, char, codepage, wchar
@@ -26,7 +28,9 @@ _ALIASES = {
     "date_and_ltime": "ldt",
 }
 
-_TYPES: dict[str, Type] = {**NUMBERS, **HARDWARE_TYPES, **TIMES, **SYSTEM_TYPES, "bool": BITS[0], "wchar": wchar()}
+_TYPES: dict[str, Type] = {
+    **NUMBERS, **HARDWARE_TYPES, **TIMES, **POINTERS, **SYSTEM_TYPES, "bool": BITS[0], "wchar": wchar(),
+}  # fmt: skip
 
 _STRING = re.compile(r"(w?)string(?:\s*\[\s*(\d{1,9})\s*\])?\Z", re.IGNORECASE)
 _ARRAY = re.compile(r"array\s*\[([^\]]*)\]\s*of\s+(.+)\Z", re.IGNORECASE | re.DOTALL)
@@ -47,7 +51,7 @@ def find(name: str, page: Codepage | None = None) -> Type | None:
         return String(254, page or codepage())
     if key == "wstring":
         return WString()
-    return _TYPES.get(_ALIASES.get(key, key))
+    return _TYPES.get(_ALIASES.get(key, key)) or mail_type(name, page or codepage())
 
 
 def typeof(text: str, page: Codepage | None = None) -> Type:

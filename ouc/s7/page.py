@@ -6,7 +6,9 @@ from .base import Type
 from .clock import TIMES
 from .composite import Opaque, Record, Struct
 from .literals import literal
+from .mail import MAIL_TYPES
 from .names import find, typeof
+from .pointers import POINTERS
 from .scalars import BITS, HARDWARE_TYPES, NUMBERS, Scalar
 from .system import SYSTEM_TYPES
 
@@ -45,6 +47,13 @@ Records:
 | type | bytes | members |
 | --- | --- | --- |"""
 
+_POINTERS = """
+Addresses as data, read and written as raw bytes; start values are literals such as `P#M50.0` and `P#DB1.DBX0.0 BYTE 10`,
+or `NULL`:
+
+| type | bytes |
+| --- | --- |"""
+
 _OPAQUE = """
 Opaque types, of which only the length is published. They are read and written as raw bytes and end at an even byte; start
 values inside them are kept but have no place, so a block that has some has no image.
@@ -54,6 +63,7 @@ values inside them are kept but have no place, so a block that has some has no i
 
 _TAIL = """\
 
+The offsets of `TMAIL_…` follow from the layout rules; no table of them is published.
 The structures of connections (`TCON_IP_v4` and its relatives) are in [Connection descriptions](connection-descriptions.md).
 """
 
@@ -80,8 +90,11 @@ def page() -> str:
     for hardware in HARDWARE_TYPES.values():
         bases.setdefault(_base(hardware), []).append(f"`{hardware.name}`")
     lines += [f"| {', '.join(names)} | {base} |" for base, names in bases.items()]
+    lines.append(_POINTERS)
+    lines += [f"| {kind.name} | {kind.size} |" for kind in POINTERS.values()]
     lines.append(_RECORDS)
     records = {kind.name: kind for kind in SYSTEM_TYPES.values() if not isinstance(kind, Opaque)}
+    records |= {name: kind for name in ("EMAIL_ADDR", *MAIL_TYPES) if (kind := find(name)) is not None}
     lines += [f"| {kind.name} | {kind.size} | {_members(kind)} |" for kind in records.values()]
     lines.append(_OPAQUE)
     lengths: dict[int, list[str]] = {}
@@ -107,4 +120,6 @@ def _base(kind: Scalar) -> str:
 
 def _members(kind: Type) -> str:
     inner = kind.inner if isinstance(kind, Record) else kind
-    return ", ".join(f"{slot.offset} {slot.name} {slot.type.name}" for slot in inner) if isinstance(inner, Struct) else ""
+    return (
+        ", ".join(f"{slot.offset} {slot.name} {slot.type.name}" for slot in inner) if isinstance(inner, Struct) else ""
+    )

@@ -87,9 +87,6 @@ _OPAQUE = (
     Opaque("HSC_Period", 12),
     Opaque("AssocValues", 16),
     Opaque("VREF", 12),
-    Opaque("POINTER", 6),
-    Opaque("ANY", 10),
-    Opaque("REMOTE", 10),
 )
 
 # Timers and counters are also declared under the names of the instructions that use them: TON_TIME, CTU_INT.

@@ -106,6 +106,7 @@ def _sections(block: Block) -> Iterator[str]:
 
 
 def _type(block: Block) -> Iterator[str]:
+    _refuse_unwritten(block)
     yield f'TYPE "{block.name}"'
     yield from _headers(block)
     yield f"{_STEP}STRUCT "
@@ -113,6 +114,14 @@ def _type(block: Block) -> Iterator[str]:
     yield f"{_STEP}END_STRUCT;"
     yield ""
     yield "END_TYPE"
+
+
+def _refuse_unwritten(block: Block) -> None:
+    """A data block tells values without a place in BEGIN; a type has no such section."""
+    own = {spelled(slot.name) for slot in block.layout if isinstance(slot.type, Opaque)}
+    for path in block.unplaced:
+        if path.rpartition(".")[0] not in own:
+            raise ParameterError("a start value inside an opaque type cannot be written here", where=path)
 
 
 def _members(members: Iterable[Member], level: int) -> Iterator[str]:
@@ -147,6 +156,8 @@ def _type_text(kind: Type) -> str:
 
 
 def _start(member: Member) -> str:
+    if isinstance(member.type, Opaque) and member.unplaced:
+        return f" := ({', '.join(f'{step} := {text}' for step, text in member.unplaced.items())})"
     if member.preset is None:
         return ""
     image, blank = bytearray(member.preset), bytearray(member.type.blank)
@@ -155,6 +166,8 @@ def _start(member: Member) -> str:
 
 def _value(kind: Type, image: Image, blank: Image, at: int) -> str:
     """A start value as initial list: elements in brackets, members by name, `()` where the default stays."""
+    if isinstance(kind, Opaque) and kind.same(image, at, blank, at):
+        return "()"
     if isinstance(kind, Array):
         places = map(kind.flat, range(kind.count))
         texts = [_value(element, image, blank, at + offset) for element, offset in places]

@@ -15,7 +15,9 @@ from ..s7 import Array, Member, Opaque, Record, Struct, Structure, Type, Unfit, 
 from . import syntax, tree
 from .begin import Begin
 from .block import Block, DataBlock
-from .resolve import Library, Scope
+from .resolve import Library
+from .scope import Scope
+from .start import unplaced
 from .text import SourceText, read_text, scan
 
 __all__ = ["SourceFile", "Variable", "load", "load_block", "loads"]
@@ -161,20 +163,21 @@ class SourceFile:
         layout = self._layout(block, scope, optimized=optimized)
         if not optimized:
             _refuse_guesses(layout)
-        image = bytearray(layout.blank)
-        unplaced = Begin(self._library, scope, layout, image).run(block.assignments)
+        start = self._library.start(layout)
+        start.unplaced.update(unplaced(layout))
+        Begin(start, scope, layout).run(block.assignments)
         retained = [part for part in block.sections if "RETAIN" in part.modifiers]
         return Block(
             name=block.name.text,
             kind=block.kind,
             layout=layout,
-            start=bytes(image),
+            start=bytes(start.image),
             optimized=optimized,
             attributes=block.attributes,
             headers=block.headers,
             flags=block.flags,
             base=block.base.name if isinstance(block.base, tree.Named) else "",
-            unplaced=unplaced,
+            unplaced=start.unplaced,
             retain=frozenset(name.text for part in retained for line in part.lines for name in line.names),
         )
 
@@ -198,12 +201,19 @@ class SourceFile:
             return self._library.struct(block.sections, self._source, wide_bounds=optimized)
         else:
             kind = self._library.type_of(block.base, scope)
+            if not isinstance(kind, Struct | Record):
+                # A block that is an array is addressed as THIS[1]; the data of other types has no name of its own.
+                return Struct([self._library.member(_this(block.base), _this(block.base).names[0], kind, scope)])
         if isinstance(kind, Record):
             return kind.inner
         if isinstance(kind, Struct):
             return kind
-        # A block that is an array is addressed as THIS[1]; the data of other types has no name of its own.
         return Struct([Member("THIS", kind)])
+
+
+def _this(base: tree.TypeRef) -> tree.Line:
+    """The declaration of a block that is made of a type without members."""
+    return tree.Line((tree.Name("THIS", base.line, base.column),), base, None, None, {})
 
 
 class _Blocks(Mapping[str, Block]):

@@ -7,97 +7,52 @@ and a chain of a thousand types end in the same clear error as any nesting that 
 
 from __future__ import annotations
 
-import functools
-import re
 from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
 from ..errors import ParameterError
 from ..s7 import (
-    DTL,
     MAX_DEPTH,
     Array,
     Codepage,
     Member,
     Opaque,
-    Record,
     String,
     Struct,
     Structure,
     Type,
-    Unfit,
     WString,
-    dtl_fields,
     nearest,
+    spelled,
 )
 from ..s7 import find as find_s7
-from ..s7 import parse as parse_literal
 from ..s7 import typeof as s7_type
+from .constants import CONSTANTS, Constants
+from .scope import Scope
+from .start import DEEPEST, Start, everywhere
 from .text import SourceText
 from .tree import (
     ArrayOf,
     Block,
     Constant,
-    Fields,
-    Init,
-    Items,
     Line,
     Name,
     Named,
     Reference,
-    Repeat,
     Section,
     StructOf,
     TextOf,
     TypeRef,
 )
 
-__all__ = ["CONSTANTS", "Library", "Scope", "derive_weekday"]
-
-#: System constants that every CPU of the family has, by name in lower case: the hardware identifier of the first
-#: PROFINET interface, which connection descriptions name.
-CONSTANTS: Mapping[str, int | str] = {"local~profinet_interface_1": 64}
-
-_DEEPEST = 4 * MAX_DEPTH  # steps down a type reference, arrays included; far more than any layout may have
-_MOST_BOOLS = 1_000_000  # start values of Bools are placed one by one
+__all__ = ["Library"]
 
 _TYPE_KINDS = ("TYPE", "FUNCTION_BLOCK", "VALUES")
 
-# The start value of a parameter that names a block or a timer: FB 1234, T 5.
-_NUMBERED = re.compile(r"(?:FB|FC|DB|SDB|T|C|Z) ?(\d{1,5})\Z", re.IGNORECASE)
-
 # Parameters that name a block, a timer or a counter are a number of two bytes in an instance.
+_POINTER = Named("POINTER", 0, 0)
 _PARAMETER_TYPES = frozenset({"timer", "counter", "block_fb", "block_fc", "block_db", "block_sdb"})
-
-
-@attrs.frozen
-class Scope:
-    """Where a piece of source stands.
-
-    Attributes:
-        source: Its file.
-        constants: Those that only its block knows.
-        wide_bounds: Whether array bounds may be those of optimized access.
-        versioned: Whether the declaration names a library version, as exports do for what Siemens ships.
-        code: Whether it is the interface of a program block.
-    """
-
-    source: SourceText
-    constants: Mapping[str, int | str] = attrs.field(factory=dict)
-    wide_bounds: bool = False
-    versioned: bool = False
-    code: bool = False
-
-    def wrong(self, at: Named | Constant | TypeRef, what: str, remedy: str = "") -> ParameterError:
-        """An error that points at a place of this file."""
-        return self.wrong_at(at.line, at.column, what, remedy)
-
-    def wrong_at(self, line: int, column: int, what: str, remedy: str = "") -> ParameterError:
-        """An error that points at a line and column of this file."""
-        # A source may hold names and numbers of any length; a message may not.
-        what = what if len(what) <= 300 else f"{what[:150]} … {what[-100:]}"
-        return ParameterError(what, where=f"{self.source.name}:{line}:{column}", remedy=remedy)
 
 
 class Library:
@@ -110,7 +65,7 @@ class Library:
         structures: Mapping[str, type[Structure]],
         page: Codepage,
     ) -> None:
-        self._constants = {**CONSTANTS, **{name.casefold(): value for name, value in constants.items()}}
+        self.constants = Constants({**CONSTANTS, **{name.casefold(): value for name, value in constants.items()}})
         self._structures = {name.casefold(): structure for name, structure in structures.items()}
         self._page = page
         self._declared: dict[str, tuple[Block, SourceText]] = {}
@@ -123,6 +78,8 @@ class Library:
         known = self._declared.get(key)
         if known is None:
             self._declared[key] = (block, source)
+            if block.kind == "VALUES":
+                self.constants.add(block)
         elif known[1] is source:
             where = Scope(source).wrong_at(block.name.line, block.name.column, "").failure.where
             raise ParameterError(f'"{block.name.text}" is declared twice', where=where)
@@ -131,7 +88,7 @@ class Library:
 
     def type_of(self, ref: TypeRef, scope: Scope, depth: int = 0) -> Type:
         """The type that a reference means."""
-        if depth > _DEEPEST:
+        if depth > DEEPEST:
             raise scope.wrong(ref, f"structures lie more than {MAX_DEPTH} levels inside one another")
         try:
             if isinstance(ref, StructOf):
@@ -191,14 +148,75 @@ class Library:
     def _declaration(self, block: Block, source: SourceText, depth: int) -> Type:
         scope = Scope(source, wide_bounds=True)
         if block.kind == "VALUES" and block.base is not None:
-            return self.type_of(block.base, scope, depth + 1)
+            return self._values(block, self.type_of(block.base, scope, depth + 1), scope)
         struct = self.struct(block.sections, source, block.name.text, depth)
         if block.init is None:
             return struct
-        image = bytearray(struct.blank)
-        self.place(struct, block.init, image, 0, scope)
-        members = [attrs.evolve(slot.member, preset=_cut(image, slot.offset, slot.type)) for slot in struct]
+        start = self.start(struct)
+        start.place(struct, block.init, 0, scope)
+        members = [
+            slot.member
+            if slot.member.shares is not None
+            else attrs.evolve(
+                slot.member,
+                preset=_cut(start.image, slot.offset, slot.type),
+                unplaced={**slot.member.unplaced, **_below(spelled(slot.name), start.unplaced)},
+            )
+            for slot in struct
+        ]
         return Struct(members, name=struct.name)
+
+    def _values(self, block: Block, kind: Type, scope: Scope) -> Type:
+        """The base of a named value type, after a look at its values and its default."""
+        lines = (line for section in block.sections for line in section.lines)
+        for value in [*(line.init for line in lines), block.init]:
+            if value is not None:
+                self.start(kind).place(kind, value, 0, attrs.evolve(scope, values=block.name.text.casefold()))
+        return kind
+
+    def start(self, kind: Type) -> Start:
+        """Start values of a type, at first those of the type itself."""
+        return Start(self.constants, self._page, bytearray(kind.blank))
+
+    def member(self, line: Line, name: Name, kind: Type, scope: Scope) -> Member:
+        """One member of a declaration with its start value; `kind` is its type."""
+        preset, unplaced = self._preset(line, kind, scope)
+        return Member(
+            name.text,
+            kind,
+            preset=preset,
+            comment=line.comment or _comment(line.type, scope),
+            attributes=line.attributes,
+            shares=line.shares.text if line.shares else None,
+            unplaced=unplaced,
+        )
+
+    def _preset(self, line: Line, kind: Type, scope: Scope) -> tuple[bytes | None, Mapping[str, str]]:
+        values = self._named_values(line.type)
+        if line.shares is not None:
+            if line.init is not None:
+                at = line.names[0]
+                what = f"{at.text} shares the memory of {line.shares.text} (AT) and has no start value of its own"
+                raise scope.wrong_at(at.line, at.column, what)
+            return None, {}
+        if line.init is None and (values is None or values[0].init is None):
+            return None, {}
+        start = self.start(kind)
+        if values is not None:
+            declared, source = values
+            scope = attrs.evolve(scope, values=declared.name.text.casefold())
+            if isinstance(declared.init, Constant):
+                start.place(kind, everywhere(kind, declared.init), 0, attrs.evolve(scope, source=source))
+        if line.init is not None:
+            start.place(kind, line.init, 0, scope)
+        return (None if isinstance(kind, Opaque) else bytes(start.image)), start.unplaced
+
+    def _named_values(self, ref: TypeRef) -> tuple[Block, SourceText] | None:
+        """The named value type that a reference, or the elements of an array of it, mean."""
+        while isinstance(ref, ArrayOf):
+            ref = ref.element
+        found = self._declared.get(ref.name.casefold()) if isinstance(ref, Named) else None
+        return found if found is not None and found[0].kind == "VALUES" and not _is_system(ref) else None
 
     def struct(
         self,
@@ -242,161 +260,24 @@ class Library:
             versioned = "LibVersion" in line.attributes
             kind = self.type_of(line.type, attrs.evolve(scope, versioned=True) if versioned else scope, depth)
             if by_reference and isinstance(kind, Struct | Array | String | WString):
-                kind = s7_type("POINTER")
-            preset = None
-            if line.init is not None and not isinstance(kind, Opaque):
-                image = bytearray(kind.blank)
-                self.place(kind, line.init, image, 0, scope)
-                preset = bytes(image)
-            comment = line.comment or _comment(line.type, scope)
-            for name in line.names:
-                yield Member(
-                    name.text,
-                    kind,
-                    preset=preset,
-                    comment=comment,
-                    attributes=line.attributes,
-                    shares=line.shares.text if line.shares else None,
-                )
+                if line.init is not None:
+                    what = f"{line.names[0].text} is passed by reference and has no start value"
+                    raise scope.wrong_at(line.names[0].line, line.names[0].column, what)
+                line, kind = attrs.evolve(line, type=_POINTER), s7_type("POINTER")
+            first = self.member(line, line.names[0], kind, scope)
+            yield from (attrs.evolve(first, name=name.text) for name in line.names)
 
     def _text(self, ref: TextOf, scope: Scope) -> Type:
-        length = 254 if ref.length is None else self.number(ref.length, scope)
+        length = 254 if ref.length is None else self.constants.number(ref.length, scope)
         return String(length, self._page) if ref.name[0] in "sS" else WString(length)
 
     def _range(self, pair: tuple[Constant, Constant] | None, ref: ArrayOf, scope: Scope) -> tuple[int, int]:
         if pair is None:
             raise scope.wrong(ref, "Array[*] has no size; it cannot be declared in a data block")
-        low, high = (self.number(bound, scope) for bound in pair)
+        low, high = (self.constants.number(bound, scope) for bound in pair)
         if not scope.wide_bounds and not -32768 <= low <= high <= 32767:
             raise scope.wrong(pair[0], f"{low}..{high} are no bounds: -32768 to 32767, the lower one first")
         return low, high
-
-    # Constants and start values
-
-    def constant(self, constant: Constant, scope: Scope) -> int | str:
-        """What a constant means: a literal's text, or the value of the named one."""
-        if not constant.named or constant.text.upper() in ("TRUE", "FALSE", "NULL"):
-            return constant.text
-        key = constant.text.casefold()
-        for known in (scope.constants, self._constants, self._values):
-            if key in known:
-                return known[key]
-        remedy = "Give its value: constants={...} in Python, --constant NAME=VALUE on the command line"
-        raise scope.wrong(constant, f"the constant {constant.text!r} is not known", remedy)
-
-    @functools.cached_property
-    def _values(self) -> dict[str, int | str]:
-        blocks = (block for block, _ in self._declared.values() if block.kind == "VALUES")
-        lines = (line for block in blocks for section in block.sections for line in section.lines)
-        return {line.names[0].text.casefold(): line.init.text for line in lines if isinstance(line.init, Constant)}
-
-    def number(self, constant: Constant, scope: Scope) -> int:
-        """The integer that a bound, length, index or repetition factor means."""
-        value = self.constant(constant, scope)
-        if isinstance(value, int):
-            return value
-        try:
-            number: int = parse_literal(s7_type("LInt"), value)
-        except Unfit:
-            raise scope.wrong(constant, f"{value!r} is no integer") from None
-        return number
-
-    def place(self, kind: Type, init: Init, image: bytearray, at: int, scope: Scope, depth: int = 0) -> None:
-        """Write a start value, a list of them or a structure of them into an image."""
-        if depth > _DEEPEST:
-            raise scope.wrong_at(*_position(init), "start values lie too deep inside one another")
-        if isinstance(init, Fields) and not init.fields:
-            return  # () keeps the default
-        if isinstance(kind, Array) and isinstance(init, Items):
-            self._place_items(kind, init, image, at, scope, depth)
-        elif isinstance(kind, Struct | Record) and isinstance(init, Fields):
-            self._place_fields(kind.inner if isinstance(kind, Record) else kind, init, image, at, scope, depth)
-            if kind.name == "DTL":
-                try:
-                    derive_weekday(image, at)
-                except ParameterError as error:
-                    raise scope.wrong_at(*_position(init), error.failure.what) from None
-        elif isinstance(init, Constant):
-            self._place_constant(kind, init, image, at, scope)
-        else:
-            raise scope.wrong_at(*_position(init), f"this start value does not fit {kind.name}")
-
-    def _place_constant(self, kind: Type, constant: Constant, image: bytearray, at: int, scope: Scope) -> None:
-        value = self.constant(constant, scope)
-        try:
-            if isinstance(kind, Array) and kind.element.name in ("Char", "WChar") and len(kind.bounds) == 1:
-                text = parse_literal(String(254, self._page) if kind.element.size == 1 else WString(16382), str(value))
-                kind.write(image, at, text.ljust(kind.length))
-            elif isinstance(value, str):
-                numbered = _NUMBERED.match(value) if kind.name == "UInt" else None
-                kind.write(image, at, parse_literal(kind, numbered[1] if numbered else value))
-            else:
-                kind.write(image, at, value)
-        except Unfit as refusal:
-            raise scope.wrong(constant, refusal.reason) from None
-
-    def _place_fields(
-        self, struct: Struct, init: Fields, image: bytearray, at: int, scope: Scope, depth: int
-    ) -> None:
-        for position, (name, value) in enumerate(init.fields):
-            if name is not None:
-                slot = struct.find(name.text)
-                if slot is None:
-                    raise scope.wrong_at(name.line, name.column, f"{struct.name} has no member {name.text}")
-            elif position < len(struct.slots):
-                slot = struct.slots[position]
-            else:
-                raise scope.wrong_at(*_position(value), f"{struct.name} has only {len(struct.slots)} members")
-            self.place(slot.type, value, image, at + slot.offset, scope, depth + 1)
-
-    def _place_items(self, array: Array, init: Items, image: bytearray, at: int, scope: Scope, depth: int) -> None:
-        done = 0
-        for item in init.items:
-            done = self._place_item(array, item, image, at, done, scope, depth)
-
-    def _place_item(
-        self, array: Array, item: Init, image: bytearray, at: int, done: int, scope: Scope, depth: int
-    ) -> int:
-        """Place one item of a list behind `done` elements; the number of elements placed so far."""
-        if depth > _DEEPEST:
-            raise scope.wrong_at(*_position(item), "start values lie too deep inside one another")
-        if isinstance(item, Items) and not isinstance(array.element, Array):
-            for inner in item.items:
-                done = self._place_item(array, inner, image, at, done, scope, depth + 1)
-            return done
-        if not isinstance(item, Repeat):
-            if done >= array.count:
-                raise scope.wrong_at(*_position(item), f"{array.name} has only {array.count} elements")
-            kind, offset = array.flat(done)
-            self.place(kind, item, image, at + offset, scope, depth + 1)
-            return done + 1
-        times = self.number(item.count, scope)
-        first = done
-        for inner in item.items:
-            done = self._place_item(array, inner, image, at, done, scope, depth + 1)
-        length = done - first
-        if times < 1 or first + times * length > array.count:
-            what = f"{times} repetitions of {length} values do not fit {array.name} behind {first} elements"
-            raise scope.wrong(item.count, what)
-        # Elements other than Bools lie back to back, so the repetitions are one copy, however many there are.
-        if array.element.name != "Bool":
-            start, stop = (at + array.flat(first)[1] for first in (first, first + length - 1))
-            stop += array.flat(1)[1] if array.count > 1 else array.extent
-            chunk = bytes(image[start:stop])
-            image[start : start + times * len(chunk)] = chunk * times
-            return first + times * length
-        if times * length > _MOST_BOOLS:
-            raise scope.wrong(item.count, f"more than {_MOST_BOOLS} start values of Bool")
-        for _ in range(times - 1):
-            for inner in item.items:
-                done = self._place_item(array, inner, image, at, done, scope, depth + 1)
-        return done
-
-
-def derive_weekday(image: bytearray, at: int) -> None:
-    """Set the weekday of a DTL whose fields were set: the one a source gives is not considered."""
-    year, month, day, _weekday, *clock = dtl_fields(image, at)
-    s7_type("DTL").write(image, at, DTL(year, month, day, *clock))
 
 
 def _local(sections: Sequence[Section]) -> dict[str, int | str]:
@@ -410,6 +291,17 @@ def _local(sections: Sequence[Section]) -> dict[str, int | str]:
     return found
 
 
+def _is_system(ref: TypeRef) -> bool:
+    """Whether a name means a type of Siemens', as it does without quotes."""
+    return isinstance(ref, Named) and not ref.quoted and find_s7(ref.name) is not None
+
+
+def _below(name: str, paths: Mapping[str, str]) -> dict[str, str]:
+    """Of values by path those that lie below a member, by the rest of their path."""
+    rest = ((path[len(name) :], text) for path, text in paths.items() if path.startswith(name))
+    return {path.removeprefix("."): text for path, text in rest if path[:1] in (".", "[")}
+
+
 def _cut(image: bytearray, offset: int, kind: Type) -> bytes:
     if kind.name == "Bool":
         return bytes([kind.read(image, offset)])
@@ -421,11 +313,6 @@ def _comment(ref: TypeRef, scope: Scope) -> str:
     return text if column > ref.column else ""
 
 
-def _position(init: Init) -> tuple[int, int]:
-    at = init.count if isinstance(init, Repeat) else init
-    return at.line, at.column
-
-
 def _located(error: ParameterError, ref: TypeRef | None, scope: Scope) -> ParameterError:
     """The error with a place in the source, if it does not have one yet."""
     if error.failure.where:
@@ -433,4 +320,3 @@ def _located(error: ParameterError, ref: TypeRef | None, scope: Scope) -> Parame
     if ref is None:
         return ParameterError(error.failure.what, where=scope.source.name, remedy=error.failure.remedy)
     return scope.wrong(ref, error.failure.what, error.failure.remedy)
-

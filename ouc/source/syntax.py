@@ -107,7 +107,10 @@ class _Build(Transformer[Token, Any]):
         first = children[-1]
         if isinstance(first, Constant) and len(children) == 2:  # a block by its number: FB 1234
             return attrs.evolve(first, text=f"{children[0].text} {first.text}")
-        return first if isinstance(first, Constant) else Constant(first.text, first.line, first.column, named=True)
+        if isinstance(first, Constant):
+            return first
+        space = children[0].text if len(children) == 2 else ""
+        return Constant(first.text, first.line, first.column, named=True, space=space)
 
     bound = constant
 

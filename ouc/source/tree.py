@@ -39,12 +39,13 @@ class Name:
 
 @attrs.frozen
 class Constant:
-    """A literal or the name of a constant, as written."""
+    """A literal or the name of a constant, as written; `space` is the named value type in front of it."""
 
     text: str
     line: int
     column: int
     named: bool = False
+    space: str = ""
 
 
 @attrs.frozen
