@@ -37,6 +37,9 @@ WHEELHOUSE = ROOT / "wheelhouse"
 CHANGELOG = ROOT / "CHANGELOG.md"
 FRAGMENTS = ROOT / "changelog.d"
 
+# Warnings are errors in the tests, in pytest's workers and in every program that a test starts (-W reaches only the first).
+STRICT = {"PYTHONWARNINGS": "error"}
+
 # Reference pages that are written by the code they describe: page -> "module:function", which returns its whole text.
 GENERATED = {
     "docs/reference/status.md": "ouc.status:page",
@@ -267,7 +270,7 @@ def demo(arguments: list[str]) -> None:
 
 def test(arguments: list[str]) -> None:
     """Run the tests (arguments: pytest's; without any, all tests on all processors)."""
-    run("test", [PYTHON, "-m", "pytest", *(arguments or parallel())])
+    run("test", [PYTHON, "-m", "pytest", *(arguments or parallel())], variables=STRICT)
 
 
 def parallel() -> list[str]:
@@ -329,7 +332,7 @@ def soak(arguments: list[str]) -> None:
     if arguments and arguments[0] in scripts:
         scripts, rest = arguments[:1], arguments[1:]
     else:
-        run("soak", [PYTHON, "-m", "pytest", *(arguments or parallel())], variables={"OUC_SOAK": "1"})
+        run("soak", [PYTHON, "-m", "pytest", *(arguments or parallel())], variables={**STRICT, "OUC_SOAK": "1"})
         scripts = [] if arguments else scripts
     for script in scripts:
         say(f"== {script}")

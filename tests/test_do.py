@@ -318,7 +318,7 @@ def test_soak_raises_the_number_of_cases(monkeypatch: pytest.MonkeyPatch, house:
     variables: list[dict[str, str]] = []
     monkeypatch.setattr(do, "run", lambda step, command, variables=None, into=variables: into.append(variables))
     do.soak([])
-    assert variables == [{"OUC_SOAK": "1"}]
+    assert variables == [{"PYTHONWARNINGS": "error", "OUC_SOAK": "1"}]
 
 
 def test_soak_runs_every_script_or_the_one_that_is_named_with_its_arguments(

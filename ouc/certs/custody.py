@@ -18,9 +18,10 @@ from .backing import Backing, MemoryBacking
 from .carried import write_device
 from .create import default_cas
 from .entry import summary
-from .file import FileBacking, create_file, needs_password, open_file
+from .file import FileBacking, create_file
 from .issue import moment
 from .keys import KeySource, generate
+from .login import needs_password, open_file
 from .session import Session, utc_now
 from .state import Draft, Protection, State
 from .vault import ClearVault, Cost, LockedVault, MemoryVault, OpenVault, Right, Vault, new_rings, seal_user
@@ -73,11 +74,12 @@ class Custody(Session):
         protection: Protection = "process" if path is None else "clear" if insecure_keys else "none"
         state = State(name=name, uuid=uuid.uuid4().hex, mirror=mirror, protection=protection)
         vault: Vault = ClearVault() if insecure_keys else MemoryVault()
+        integrity: bytes | None = None
         if password is not None:
             rings = new_rings()
             first = seal_user(state.uuid, user, "administrator", password, rings, cost or Cost())
             state = attrs.evolve(state, protection="password", users={user: first})
-            vault = OpenVault(state.uuid, rings)
+            vault, integrity = OpenVault(state.uuid, rings), rings["integrity"]
         draft = Draft(state, vault=vault, now=moment(now or utc_now()), make_key=make_key)
         if not mirror and state.protection in ("process", "password"):
             default_cas(draft)
@@ -86,7 +88,7 @@ class Custody(Session):
             backing = MemoryBacking(draft.finished(), draft.events)
         else:
             memory = vault if isinstance(vault, MemoryVault) else None
-            backing = create_file(path, draft.finished(), draft.events, memory=memory)
+            backing = create_file(path, draft.finished(), draft.events, key=integrity, memory=memory)
         return cls(backing, vault, user=user, right="administrator", make_key=make_key)
 
     @classmethod

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from ..errors import ParameterError
+from .database import is_database
 from .device import Device
 from .project import Project
 
 __all__ = ["open_device"]
-
-
-def _is_database(name: str) -> bool:
-    try:
-        with Path(name).open("rb") as file:
-            return file.read(15) == b"SQLite format 3"
-    except OSError as error:
-        raise ParameterError(error.strerror or "cannot be read", where=name) from error
 
 
 def open_device(
@@ -39,7 +31,7 @@ def open_device(
         ParameterError: No such file, neither kind of file, a wrong password, or no such device.
     """
     name = os.fspath(path)
-    if not _is_database(name):
+    if not is_database(name):
         found = Device.open(name, password=password)
         if device not in (None, found.name):
             raise ParameterError(f"holds the device {found.name!r}, not {device!r}", where=name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, TypeVar
@@ -9,7 +10,7 @@ from typing import Final, TypeVar
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
-from ..errors import ParameterError
+from ..errors import OUCError, ParameterError
 from . import devices as tables
 from .backing import Backing
 from .device import Device
@@ -25,6 +26,7 @@ from .vault import Right, Vault
 __all__ = ["Session", "utc_now"]
 
 T = TypeVar("T")
+_log = logging.getLogger("ouc.certs")
 
 _RANK: Final[dict[Right, int]] = {"diagnostics": 0, "standard": 1, "administrator": 2}
 
@@ -50,6 +52,7 @@ class Session:
         self._make_key = make_key
         self.user = user
         self.right: Right = right
+        self._told: dict[str, str] = {}
         self._stores: dict[str, tuple[State, tuple[object, ...], DeviceStore]] = {}
 
     def __repr__(self) -> str:
@@ -163,8 +166,15 @@ class Session:
         )
 
     def _download(self, name: str) -> DeviceStore:
-        state = self._backing.current()
         known = self._stores.get(name)
+        try:
+            state = self._backing.current()
+        except OUCError as error:
+            if known is None:
+                raise
+            # A station goes on with what was authentic: whoever spoils the file must not stop the plant by it.
+            self._tell_once(name, f"what {name} held before stays: {error}")
+            return known[2]
         # The very same state: a file in the place of this one may hold another state with the same number.
         if known is not None and known[0] is state:
             return known[2]
@@ -176,6 +186,11 @@ class Session:
         store = self._snapshot(state, config, known[2] if known is not None else None)
         self._stores[name] = (state, content, store)
         return store
+
+    def _tell_once(self, device: str, what: str) -> None:
+        if self._told.get(device) != what:
+            self._told[device] = what
+            _log.warning("%s", what)
 
     def _snapshot(self, state: State, config: DeviceConfig, older: DeviceStore | None) -> DeviceStore:
         keys = {}

@@ -199,6 +199,8 @@ class Draft:
         self.next_id = state.next_id
         self.protection: Protection = state.protection
         self.events: list[Event] = []
+        # The key that authenticates the project from now on, where the operation has given it a password.
+        self.integrity: bytes | None = None
 
     def finished(self) -> State:
         """The next state."""

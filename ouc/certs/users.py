@@ -72,4 +72,4 @@ def protect(draft: Draft, name: str, password: str | bytes, cost: Cost) -> None:
         default_cas(sealed)
     draft.entries, draft.users, draft.fingerprints = sealed.entries, sealed.users, sealed.fingerprints
     draft.next_id, draft.events = sealed.next_id, sealed.events
-    draft.protection = "password"
+    draft.protection, draft.integrity = "password", rings["integrity"]

@@ -1,8 +1,9 @@
-"""Private keys at rest: two keyrings, opened by a user's password.
+"""Private keys at rest: keyrings, opened by a user's password.
 
 Every private key is sealed with AES-256-GCM under one of two random ring keys: `authority` for the keys of CAs, `device` for
 all others. A user's password, stretched by scrypt, seals the rings that the user's right opens: an administrator gets both,
 a standard user the device ring, a diagnostics user none. So the separation of rights is one of keys, not of good manners.
+A third one, `integrity`, is everybody's: it tells what was written by somebody with a password (`ouc.certs.authentic`).
 
 The sealed form of a key is bound to the project and to its public key, so that a blob cannot be moved under another
 certificate. Python cannot erase memory; keys are opened late, kept by nobody who does not need them, and never printed.
@@ -28,15 +29,15 @@ __all__ = [
     "new_rings", "open_user", "seal_bytes", "seal_user", "stretch", "unseal_bytes",
 ]  # fmt: skip
 
-Ring: TypeAlias = Literal["authority", "device"]
+Ring: TypeAlias = Literal["authority", "device", "integrity"]
 Right: TypeAlias = Literal["administrator", "standard", "diagnostics"]
 Rings: TypeAlias = Mapping[Ring, bytes]
 
 # What each right opens (R26, certificates.md 1.1).
 RIGHTS: Final[dict[Right, tuple[Ring, ...]]] = {
-    "administrator": ("authority", "device"),
-    "standard": ("device",),
-    "diagnostics": (),
+    "administrator": ("authority", "device", "integrity"),
+    "standard": ("device", "integrity"),
+    "diagnostics": ("integrity",),
 }
 
 _NONCE = 12
@@ -102,7 +103,7 @@ def unseal_bytes(key: bytes, sealed: bytes, bound_to: bytes) -> bytes:
 
 def new_rings() -> dict[Ring, bytes]:
     """Fresh ring keys for a new project."""
-    return {"authority": secrets.token_bytes(32), "device": secrets.token_bytes(32)}
+    return {"authority": secrets.token_bytes(32), "device": secrets.token_bytes(32), "integrity": secrets.token_bytes(32)}
 
 
 def seal_user(project: str, name: str, right: Right, password: str | bytes, rings: Rings, cost: Cost) -> User:

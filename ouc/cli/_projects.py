@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -109,9 +110,40 @@ def spoken(option: str) -> Iterator[None]:
 def opened(project: Path, *, password_file: Path | None, user: str = "admin") -> Project:
     """Open a project with the password from a file, the environment or the keyboard; unprotected ones need none."""
     password = password_from(password_file)
-    if password is None and Project.is_protected(project):
-        password = os.environ.get(PASSWORD) or _asked(f"Password of {user}")
-    return Project.open(project, password=password, user=user)
+    if password is None:
+        password = _known_or_asked(project, user)
+    with _noted():
+        return Project.open(project, password=password, user=user)
+
+
+class _Notes(logging.Handler):
+    """Shows warnings of the certificate manager to whoever typed the command."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        note(record.getMessage())
+
+
+@contextmanager
+def _noted() -> Iterator[None]:
+    handler, log = _Notes(logging.WARNING), logging.getLogger("ouc.certs")
+    log.addHandler(handler)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
+def _known_or_asked(project: Path, user: str) -> str | None:
+    from_environment = os.environ.get(PASSWORD)
+    if Project.is_protected(project):
+        return from_environment or _asked(f"Password of {user}")
+    # Whoever has a password for it expects a protected project: another one in its place must not pass unnoticed.
+    if from_environment:
+        raise ParameterError(
+            "the project has no password, and one is given", where=str(project),
+            remedy=f"Unset {PASSWORD}, if it never had one; otherwise somebody has put another file in its place",
+        )  # fmt: skip
+    return None
 
 
 def _asked(prompt: str, *, twice: bool = False) -> str | None:

@@ -93,18 +93,26 @@ def password(
     *,
     user: User = "admin",
     password_file: PasswordFile = None,
+    of: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Set this user's password, as an administrator; by default your own.")
+    ] = None,
     new_password_file: Annotated[Path | None, typer.Option(metavar="FILE", help="First line: the new password.")] = None,
 ) -> None:
-    """Protect an unprotected project, or change the password of the user who logs in."""
-    protected = Project.is_protected(project)
-    with opened(project, password_file=password_file, user=user) as found:
-        fresh = new_password(new_password_file, f"New password for {user}", environment=not protected)
-        if protected:
-            found.set_password(fresh)
-            note("copies of the file made before still open with the old password")
-        else:
-            found.protect(fresh, user=user)
-    say(f"{project}: password of {user} set")
+    """Protect an unprotected project, or change the password of the user who logs in, or of another one."""
+    protected, name = Project.is_protected(project), of or user
+    if not protected:
+        _protect(project, name, new_password_file)
+    else:
+        with opened(project, password_file=password_file, user=user) as found:
+            found.set_password(new_password(new_password_file, f"New password for {name}", environment=False), user=name)
+        note("copies of the file made before still open with the old password")
+    say(f"{project}: password of {name} set")
+
+
+def _protect(project: Path, user: str, new_password_file: Path | None) -> None:
+    # Not `opened`: a password in the environment is the new one here.
+    with Project.open(project) as found:
+        found.protect(new_password(new_password_file, f"New password for {user}"), user=user)
 
 
 def check(project: ProjectFile, *, user: User = "admin", password_file: PasswordFile = None, json: Json = False) -> None:

@@ -14,9 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import attrs
 import pytest
 
 from ouc.certs import Project
+from ouc.certs import database as project_database
 from ouc.certs import file as project_file
 from ouc.certs.keys import to_pkcs8
 from ouc.errors import OUCError, ParameterError
@@ -79,21 +81,23 @@ def test_a_stolen_copy_holds_no_key_in_clear(plant: Project, tmp_path: Path) -> 
 
 @POSIX
 def test_the_file_and_those_beside_it_are_for_their_owner_only(plant: Project) -> None:
-    files = list(where(plant).parent.iterdir())
-    assert len(files) == 3
-    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    with sqlite3.connect(where(plant)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        database.execute("DELETE FROM retired")
+        database.execute("UPDATE project SET value = 'x' WHERE name = 'name'")
+        beside = list(where(plant).parent.iterdir())
+        assert len(beside) == 2
+        assert {stat.S_IMODE(path.stat().st_mode) for path in beside} == {0o600}
+        database.rollback()
+    database.close()
+    assert list(where(plant).parent.iterdir()) == [where(plant)]
 
 
 def test_a_key_moved_under_another_certificate_does_not_open(plant: Project) -> None:
-    database = sqlite3.connect(where(plant))
-    (sealed,) = database.execute("SELECT sealed FROM entries WHERE id = 5").fetchone()
-    database.execute("UPDATE entries SET sealed = ? WHERE id = 4", (sealed,))
-    database.commit()
-    database.close()
-    with open_(where(plant)) as again:
-        assert [line for line in again.check() if "certificate 4" in line]
-        with pytest.raises(ParameterError, match="sealed data cannot be opened"):
-            again.device("PLC-1").download()
+    state = plant._backing.current()
+    moved = attrs.evolve(state.entries[4], sealed=state.entries[5].sealed)
+    with pytest.raises(ParameterError, match="sealed data cannot be opened"):
+        plant._key(moved)
 
 
 def test_rights_are_rights_to_keys_too(plant: Project) -> None:
@@ -217,22 +221,8 @@ def test_a_file_of_a_newer_version_is_refused(plant: Project) -> None:
         open_(where(plant))
 
 
-def test_a_file_of_an_older_version_is_brought_up_and_keeps_everything(
-    plant: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = plant._backing.current()
-    script = "CREATE TABLE later (x INTEGER); INSERT INTO later VALUES (7)"
-    monkeypatch.setattr(project_file, "MIGRATIONS", (*project_file.MIGRATIONS, script))
-    with open_(where(plant)) as again:
-        assert again._backing.current() == before
-    database = sqlite3.connect(where(plant))
-    assert database.execute("PRAGMA user_version").fetchone() == (2,)
-    assert database.execute("SELECT x FROM later").fetchone() == (7,)
-    database.close()
-
-
 def test_a_full_disk_changes_nothing_and_says_so(plant: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    connect = project_file._connect
+    connect = project_database.connect
 
     def cramped(path: str) -> sqlite3.Connection:
         connection = connect(path)
@@ -241,7 +231,7 @@ def test_a_full_disk_changes_nothing_and_says_so(plant: Project, monkeypatch: py
         return connection
 
     before = plant.entries()
-    monkeypatch.setattr(project_file, "_connect", cramped)
+    monkeypatch.setattr(project_database, "connect", cramped)
     with pytest.raises(ParameterError, match="the disk is full; nothing was changed"):
         for _ in range(50):
             plant.new(usage="tls", device="PLC-1", now=NOW)
@@ -264,7 +254,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def test_a_project_that_somebody_else_is_writing_to_says_so(plant: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(project_file, "BUSY_SECONDS", 0.0)
+    monkeypatch.setattr(project_database, "BUSY_SECONDS", 0.0)
     with _locked(where(plant)), pytest.raises(ParameterError, match="another process is writing"):
         plant.new(usage="tls", device="PLC-1", now=NOW)
     assert plant.new(usage="tls", device="PLC-1", now=NOW).id == 6
@@ -345,7 +335,9 @@ def test_killing_a_writer_in_the_middle_loses_nothing_that_was_committed(tmp_pat
         open_(path, "guess")
 
 
-def test_a_project_that_was_never_finished_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_project_that_was_never_finished_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_: object) -> None:
         raise KeyboardInterrupt
 
