@@ -326,7 +326,7 @@ def generate(source: str) -> str:
 
 
 def soak(arguments: list[str]) -> None:
-    """Run the long campaigns: all tests with many cases, then tests/soak/*.py (arguments: a script and its own, or pytest's)."""
+    """Run the long campaigns: all tests with many cases, tests/soak/*.py (arguments: a script and its own, or pytest's)."""
     scripts = [path.stem for path in sorted((ROOT / "tests" / "soak").glob("[!_]*.py")) if path.stem[:5] != "test_"]
     rest: list[str] = []
     if arguments and arguments[0] in scripts:
