@@ -13,6 +13,7 @@ from typing import Literal
 import attrs
 
 from ..errors import CertificateSummary, Failure
+from .alerts import ALERTS
 
 __all__ = ["End", "Evidence", "Moment", "Opening", "Role"]
 
@@ -72,6 +73,7 @@ class Evidence:
         versions, groups: What crossed the wire in the ClientHello, by names: our offer as client, the partner's as server.
         old: The ClientHello of the partner offers no version above TLS 1.1.
         alert: Number of the alert that the partner sent.
+        warned: Number of the last warning that the partner sent in the handshake; it ended nothing.
         asked: As client: the server asked for our certificate.
         reason: OpenSSL's own words, lower case.
         own: The certificate that we showed or would have shown.
@@ -98,6 +100,7 @@ class Evidence:
     groups: tuple[str, ...] = ()
     old: bool = False
     alert: int | None = None
+    warned: int | None = None
     asked: bool = False
     reason: str = ""
     own: CertificateSummary | None = None
@@ -141,4 +144,8 @@ class Evidence:
         """The end in words."""
         if self.farewell:
             return "closed the connection (close_notify)"
-        return "reset the connection (RST)" if self.end is End.RESET else "closed the connection (FIN)"
+        end = "reset the connection (RST)" if self.end is End.RESET else "closed the connection (FIN)"
+        if self.warned is None or self.established:
+            return end
+        # Perhaps the only trace of a reason; whoever wrote it, it is told as what it is.
+        return f"{end} after the warning {ALERTS.get(self.warned, (f'alert {self.warned}',))[0]}"

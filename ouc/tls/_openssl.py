@@ -1,6 +1,6 @@
 """Every private name of pyOpenSSL that the project uses, in one place.
 
-pyOpenSSL has no public call for six things that secure OUC cannot do without. Each function below names what it needs,
+pyOpenSSL has no public call for seven things that secure OUC cannot do without. Each function below names what it needs,
 why, and what follows when the name goes away: a clear refusal while the context is built, never a silently wider offer
 or a weaker check. Measured with pyOpenSSL 26.4 and OpenSSL 4.0.3.
 """
@@ -8,6 +8,7 @@ or a weaker check. Measured with pyOpenSSL 26.4 and OpenSSL 4.0.3.
 from __future__ import annotations
 
 import calendar
+import contextlib
 from datetime import datetime
 from ipaddress import IPv4Address
 from typing import Any
@@ -20,6 +21,7 @@ __all__ = [
     "LEAF_ONLY",
     "expect_address",
     "expect_name",
+    "provoke_alert",
     "require_resumption",
     "session_name",
     "set_groups",
@@ -32,6 +34,11 @@ __all__ = [
 LEAF_ONLY = 0x8
 # X509_CHECK_FLAG_NEVER_CHECK_SUBJECT (x509v3.h): the common name is no address (RFC 6125, 6.4.4).
 _NEVER_CHECK_SUBJECT = 0x20
+# Read as records from any place on: of type 3, which there is not, each 776 bytes long. As many as fill up the longest
+# record (RFC 5246 6.2.3) and make one more.
+_RECORD = 16_384
+_NONSENSE = b"\x03" * (5 + _RECORD + 2048 + 776)
+_TOO_LONG = b"\x17\x03\x03\xff\xff"
 
 _lib: Any = getattr(SSL, "_lib", None)
 _ffi: Any = getattr(SSL, "_ffi", None)
@@ -93,6 +100,35 @@ def expect_name(connection: SSL.Connection, name: str) -> None:
     _call("X509_VERIFY_PARAM_set_hostflags", what)(param, _NEVER_CHECK_SUBJECT)
     if _call("X509_VERIFY_PARAM_set1_host", what)(param, encoded, len(encoded)) != 1:
         raise LocalProtocolError(f"OpenSSL did not accept the name {name!r} for the check of the subjectAltName")
+
+
+def provoke_alert(connection: SSL.Connection, *, established: bool) -> None:
+    """Let OpenSSL end a connection by a fatal alert; there is no call for an alert of one's own.
+
+    It is given something to refuse in the place of what the partner has sent, and answers unexpected_message: in clear
+    before there are keys, and under them afterwards. Under the keys of TLS 1.2 everything strange is a damaged record,
+    except one that is too long: record_overflow. In the middle of a record of the partner's, bad_record_mac is what is left.
+
+    Args:
+        connection: In use or in its handshake; of no use afterwards, except for what it has to send.
+        established: The handshake is complete.
+    """
+    _drop_unread(connection)
+    under_keys_12 = established and connection.get_protocol_version() < SSL.TLS1_3_VERSION
+    connection.bio_write(_TOO_LONG + _NONSENSE if under_keys_12 else _NONSENSE)
+    with contextlib.suppress(SSL.Error):
+        while not established:
+            connection.do_handshake()
+        while True:  # what is left of a record that was read in part
+            connection.recv(_RECORD)
+
+
+def _drop_unread(connection: SSL.Connection) -> None:
+    """Throw away what was fed and not read yet; the rest of a record that OpenSSL has begun to read stays with it."""
+    read = _call("BIO_read", "drop what a partner has sent")
+    buffer = _ffi.new("char[]", 65_536)
+    while read(connection._into_ssl, buffer, len(buffer)) > 0:  # noqa: SLF001
+        pass
 
 
 _RESUME = "tell a resumed handshake from a full one"

@@ -43,6 +43,7 @@ class Session:
     asked_for_certificate: bool = False
     idle_messages: int = 0
     ticket_seen: bool = False
+    version_agreed: bool = False
     chain: dict[int, x509.Certificate] = attrs.field(factory=dict)
     # Resumption on a server: where its sessions are kept, their names, and the name of the session that was resumed.
     shelf: Shelf | None = None
@@ -186,7 +187,10 @@ _STATE_GIVEN_OUT: Final = {
     SSL.TLS1_3_VERSION: b"SSLv3/TLS write session ticket",
     SSL.TLS1_2_VERSION: b"SSLv3/TLS read finished",
 }
-_WARNING, _USER_CANCELED, _NO_RENEGOTIATION = 1, 90, 100
+# From here on a client knows the version; before, OpenSSL names the highest one that was offered.
+_STATES_AGREED: Final = frozenset({b"SSLv3/TLS read server hello"})
+_WARNING, _FATAL = 1, 2
+_CLOSE_NOTIFY, _USER_CANCELED, _NO_RENEGOTIATION = 0, 90, 100
 
 
 def _watch(connection: SSL.Connection, where: int, value: int) -> None:
@@ -195,17 +199,16 @@ def _watch(connection: SSL.Connection, where: int, value: int) -> None:
     if session is None:
         return
     if where & SSL.SSL_CB_ALERT:
-        description = value & 0xFF
-        if description == 0:  # close_notify is an end, not a failure
-            return
-        if (value >> 8, description) == (_WARNING, _USER_CANCELED):  # ends nothing by itself (RFC 8446 6.1)
-            return
+        level, description = value >> 8, value & 0xFF
         if description == _NO_RENEGOTIATION:  # a warning: one more message without data
             session.idle_messages += 1
-        if where & SSL.SSL_CB_READ:
+        if not where & SSL.SSL_CB_READ:
+            if level == _FATAL:
+                session.observed.alert_sent = description
+        elif _ends(connection, session, level, description):
             session.observed.alert_received = description
-        else:
-            session.observed.alert_sent = description
+        elif description not in (_CLOSE_NOTIFY, _USER_CANCELED):
+            session.observed.warned = description
     elif where & SSL.SSL_CB_LOOP:
         state = connection.get_state_string()
         if state in _STATES_ASKED:
@@ -215,8 +218,22 @@ def _watch(connection: SSL.Connection, where: int, value: int) -> None:
             session.idle_messages += 1
         elif state in _STATES_UPDATE:
             session.idle_messages += 1
+        elif state in _STATES_AGREED:
+            session.version_agreed = True
         elif session.shelf is not None:
             _note_session(connection, session, session.shelf, state)
+
+
+def _ends(connection: SSL.Connection, session: Session, level: int, description: int) -> bool:
+    """Whether OpenSSL ends the connection because of this alert of the partner (ssl/record/rec_layer_s3.c).
+
+    Under TLS 1.3 the level means nothing (RFC 8446 6). Before, a warning ends nothing, so it must not become the reason
+    of what fails later: anybody can put one on the wire while there are no keys. The one exception is no_renegotiation.
+    """
+    agreed = session.server_side or session.version_agreed
+    if agreed and connection.get_protocol_version() == SSL.TLS1_3_VERSION:
+        return description not in (_CLOSE_NOTIFY, _USER_CANCELED)
+    return level == _FATAL or (level, description) == (_WARNING, _NO_RENEGOTIATION)
 
 
 def _note_session(connection: SSL.Connection, session: Session, shelf: Shelf, state: bytes) -> None:

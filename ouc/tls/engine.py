@@ -166,7 +166,7 @@ class TLSEngine:
         except SSL.WantReadError:
             if self._beyond:
                 limit = self._policy.max_handshake
-                raise self._fail(
+                raise self.refuse(
                     RemoteProtocolError(f"a handshake of more than {limit} bytes is refused", status=0x80E0)
                 ) from None
             if self._ended:
@@ -236,7 +236,7 @@ class TLSEngine:
     def _refuse_idle_messages(self) -> None:
         # Each costs us a new key or an answer and the partner next to nothing.
         if self._session.idle_messages > self._policy.max_key_updates:
-            raise self._fail(
+            raise self.refuse(
                 RemoteProtocolError(
                     f"the partner sent {self._session.idle_messages} messages without data "
                     "(key updates, tickets, attempts to renegotiate)",
@@ -429,6 +429,15 @@ class TLSEngine:
     def _check_usable(self) -> None:
         if self._failure is not None:
             raise self._failure
+
+    def refuse(self, error: OUCError) -> OUCError:
+        """Give up for a reason that OpenSSL does not know, and tell the partner by an alert, which waits in `take`.
+
+        Returns:
+            `error`, which every later call raises.
+        """
+        _openssl.provoke_alert(self._ssl, established=self.established)
+        return self._fail(error)
 
     def _fail(self, error: OUCError) -> OUCError:
         self._failure = error

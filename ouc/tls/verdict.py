@@ -69,7 +69,10 @@ class Observed:
         verify_result, verify_depth: OpenSSL's verification: the first bad number, and where in the chain.
         refused: The certificate at that place.
         verdict: What our own verification said, or is to be said.
-        alert_sent, alert_received: Alerts of both directions, close_notify excepted.
+        alert_sent: The alert by which this side ended the connection.
+        alert_received: The alert by which the partner ended it. Warnings are none: they end nothing, and before there are
+            keys anybody on the path can write them.
+        warned: The last warning of the partner.
         established, confirmed: As the machine's.
         settled: Nobody waits for the partner's verdict on our certificate any longer.
     """
@@ -80,6 +83,7 @@ class Observed:
     verdict: Failure | None = None
     alert_sent: int | None = None
     alert_received: int | None = None
+    warned: int | None = None
     established: bool = False
     confirmed: bool = False
     settled: bool = False

@@ -70,6 +70,7 @@ class Witness:
             groups=policy.groups if hello is None else hello.group_names,
             old=hello is not None and max(hello.versions, default=0) < _TLS_1_2,
             alert=observed.alert_received,
+            warned=observed.warned,
             asked=self.session.asked_for_certificate,
             reason="" if self.error is None else reason(self.error),
             own=None if own is None else summarize(own.certificate),

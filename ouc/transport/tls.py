@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import attrs
 import trio
@@ -76,9 +76,23 @@ class TLSStream(trio.abc.Stream):
                 records = bytes(await self.transport.receive_some(RECEIVE_SIZE))
                 if not records:
                     raise causes.error(attrs.evolve(self._engine.evidence(), end=causes.End.CLOSED))
-                hello = reader.feed(records)
+                try:
+                    hello = reader.feed(records)
+                except OUCError as error:
+                    self._engine.feed(records)
+                    await self._refuse(error)
                 self._engine.feed(records)
         return hello
+
+    async def _refuse(self, error: OUCError) -> NoReturn:
+        """Let the machine find its own words for bytes that are no hello, or, where it would accept them, end it by ours."""
+        await self._step(self._engine.handshake)
+
+        def refuse() -> NoReturn:
+            raise self._engine.refuse(error)
+
+        await self._step(refuse)
+        raise error
 
     async def do_handshake(self) -> None:
         """Agree on keys. Time limits belong to the caller's cancel scope.

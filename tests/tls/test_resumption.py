@@ -330,6 +330,30 @@ def test_a_handshake_that_OpenSSL_resumed_on_its_own_is_refused(
     assert not getattr(joined, who).established
 
 
+@VERSIONS
+def test_a_session_that_OpenSSL_resumed_in_the_place_of_the_one_that_was_verified_is_refused(
+    version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The chain that was judged again would be good; but it is another session's, so nobody has judged this one's.
+    plant = couple(version)
+    part(plant.meet())
+    choose = ServerSessions.choose
+
+    def choose_another(sessions: ServerSessions, hello: Any, good: Any) -> Any:
+        shelf, remembered = choose(sessions, hello, good)
+        assert remembered is not None
+        return shelf, attrs.evolve(remembered, name=remembered.name[:-1] + b"?")
+
+    monkeypatch.setattr(ServerSessions, "choose", choose_another)
+    joined = plant.meet()
+    assert joined.server_error is not None
+    assert joined.server_error.status == 0x80E1
+    assert "not kept here" in str(joined.server_error)
+    assert not joined.server.established
+    with pytest.raises(CertificateError):
+        joined.server.write(b"data")
+
+
 def test_a_session_without_a_certificate_is_worth_nothing_where_one_is_demanded() -> None:
     plant = couple("1.2")
     part(plant.meet())
