@@ -15,7 +15,6 @@ import typer
 
 from ..certs import Entry, Project
 from ..errors import ParameterError
-from ..visible import visible
 from ._show import note, print_json, say, table
 
 __all__ = [
@@ -47,18 +46,17 @@ San = Annotated[
 ]
 Days = Annotated[int | None, typer.Option(metavar="N", min=1, max=36525, help="Validity in days.")]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to.")]
+Wide = Annotated[bool, typer.Option("--wide", help="All columns, a row a line, however long.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
-def listing(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Write a table; a long one as plain lines, because drawing ten thousand rows takes a quarter of a minute."""
-    if len(rows) <= DRAWN_ROWS:
-        table("", columns, rows)
-        return
-    shown = [tuple(map(visible, row)) for row in (columns, *rows)]
-    widths = [max(map(len, cells)) for cells in zip(*shown, strict=True)]
-    for row in shown:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())  # noqa: T201
+# Of a certificate: what a look at the list seldom needs, so that it fits 80 columns.
+_MORE = ("Serial number", "Signature algorithm", "Key length")
+
+
+def listing(columns: Sequence[str], rows: Sequence[Sequence[str]], *, wide: bool = False) -> None:
+    """Write a table of certificates; a long one as plain lines, because drawing 10,000 rows takes a quarter of a minute."""
+    table("", columns, rows, more=_MORE, wide=wide or len(rows) > DRAWN_ROWS)
 
 
 def done(line: str | Sequence[str], facts: dict[str, Any], *, json: bool) -> None:
