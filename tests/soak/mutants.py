@@ -27,7 +27,7 @@ import tempfile
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -205,35 +205,50 @@ class Chooser:
 # -- the campaign ----------------------------------------------------------------------------------------------------------
 
 
-def campaign(chosen: Sequence[Mutant], tests: Chooser, places: Sequence[str], *, root: Path = ROOT) -> list[Result]:
-    """Try each change, and tell what became of it, in the order given."""
+def campaign(
+    chosen: Sequence[Mutant],
+    tests: Chooser,
+    places: Sequence[str],
+    *,
+    root: Path = ROOT,
+    report: Callable[[Result], None] = lambda _: None,
+) -> list[Result]:
+    """Try each change, and tell what became of it, in the order given; `report` hears of each as soon as it is known."""
     results: dict[int, Result] = {}
     orders: list[dict[str, Any]] = []
+
+    def known(number: int, outcome: str, by: str = "", seconds: float = 0.0) -> None:
+        results[number] = Result(chosen[number], outcome, by, round(seconds, 2))
+        report(results[number])
+
     for number, mutant in enumerate(chosen):
         names, seconds = tests.of(mutant)
-        if not names:
-            results[number] = Result(mutant, "unreached")
-            continue
-        orders.append({"number": number, "mutant": attrs.asdict(mutant), "tests": names, "limit": 10 + 3 * seconds})
+        if names:
+            orders.append({"number": number, "mutant": attrs.asdict(mutant), "tests": names, "limit": 10 + 3 * seconds})
+        else:
+            known(number, "unreached")
     quick = [one for one in orders if not tests.at_import(chosen[one["number"]])]
-    for number, status, by, seconds in _forked(quick, places, root):
-        if status != _IMPORT_ANEW:
-            results[number] = Result(chosen[number], _OUTCOMES.get(status, "killed"), by, seconds)
+    for start in range(0, len(quick), _AT_ONCE):
+        for number, status, by, seconds in _forked(quick[start : start + _AT_ONCE], places, root):
+            if status != _IMPORT_ANEW:
+                known(number, _OUTCOMES.get(status, "killed"), by, seconds)
     for order in orders:
         if order["number"] not in results:
-            mutant, begun = chosen[order["number"]], time.monotonic()
-            module = ".".join(Path(mutant.file).relative_to(root).with_suffix("").parts).removesuffix(".__init__")
-            status = _pytest(
-                {"import": order["mutant"], "module": module},
-                ["-x", *order["tests"]],
-                root=root,
-                limit=order["limit"] + 30,
-            )
-            outcome = _OUTCOMES.get(status, "killed")
-            results[order["number"]] = Result(mutant, outcome, "", round(time.monotonic() - begun, 2))
+            begun = time.monotonic()
+            status = _imported(order, root)
+            known(order["number"], _OUTCOMES.get(status, "killed"), "", time.monotonic() - begun)
     return [results[number] for number in range(len(chosen))]
 
 
+def _imported(order: Mapping[str, Any], root: Path) -> int | None:
+    """pytest's status with a change to what runs at import, None if it took too long."""
+    module = ".".join(Path(order["mutant"]["file"]).relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+    orders = {"import": order["mutant"], "module": module}
+    return _pytest(orders, ["-x", *order["tests"]], root=root, limit=order["limit"] + 30)
+
+
+# Changes that one process forks for; then their results are seen.
+_AT_ONCE: Final = 40
 _OUTCOMES: Final[dict[int | None, str]] = {0: "survived", None: "hung"}
 _IMPORT_ANEW: Final = 2
 
@@ -242,8 +257,6 @@ def _forked(
     orders: list[dict[str, Any]], places: Sequence[str], root: Path
 ) -> Iterator[tuple[int, int | None, str, float]]:
     """Number, status, test and seconds of each change that can be made in a forked child."""
-    if not orders:
-        return
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         results = Path(folder, "results.jsonl")
         results.touch()
@@ -283,25 +296,21 @@ def room(name: str, *, seed: int, count: int, budget: float, out: Any) -> bool:
     print(f"{name}: {len(found['tests'])} tests mapped, {time.monotonic() - begun:.0f} s", flush=True)
     if found["failed"]:
         print(f"{name}: these fail without any change and are not asked: {', '.join(found['failed'])}", flush=True)
-    chosen = draw(files, seed, count)
-    results = campaign(chosen, Chooser(found, (f"tests/{name}/",), budget), places)
     table = explained()
-    loose = [one for one in results if one.lives and _key(one.mutant) not in table]
-    for one in results:
-        outcome = "explained" if one.lives and one not in loose else one.outcome
-        row = {
-            "room": name,
-            "seed": seed,
-            "line": one.mutant.line,
-            "outcome": outcome,
-            "by": one.by,
-            "seconds": one.seconds,
-        }
+
+    def report(one: Result) -> None:
         file, function, mutation = _key(one.mutant)
-        out.write(json.dumps({"file": file, "function": function, "mutation": mutation, **row}) + "\n")
-    for one in loose:
-        print(f"--- {one.outcome}: {_key(one.mutant)[0]}:{one.mutant.line} in {one.mutant.function or 'the module'}")
-        print(f"    {one.mutant.mutation}\n{one.mutant.diff(Path(one.mutant.file).read_bytes())}", flush=True)
+        outcome = "explained" if one.lives and _key(one.mutant) in table else one.outcome
+        row = {"room": name, "seed": seed, "file": file, "line": one.mutant.line, "function": function}
+        row |= {"mutation": mutation, "outcome": outcome, "by": one.by, "seconds": one.seconds}
+        out.write(json.dumps(row) + "\n")
+        if one.lives and outcome != "explained":
+            print(f"--- {outcome}: {file}:{one.mutant.line} in {function or 'the module'}\n    {mutation}")
+            print(one.mutant.diff(Path(one.mutant.file).read_bytes()), flush=True)
+
+    chosen = draw(files, seed, count)
+    results = campaign(chosen, Chooser(found, (f"tests/{name}/",), budget), places, report=report)
+    loose = [one for one in results if one.lives and _key(one.mutant) not in table]
     stale = unknown_rows(table, files)
     for gone in stale:
         print(f"--- explains nothing any more: {gone}")
@@ -327,7 +336,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    with options.out.open("a", encoding="utf-8") as out:
+    with options.out.open("a", encoding="utf-8", buffering=1) as out:
         good = [
             room(name, seed=seed, count=options.count, budget=options.budget, out=out) for name in options.room or ROOMS
         ]
