@@ -118,6 +118,8 @@ FAMILIES: Final[Mapping[Family, Mapping[str, Any]]] = {
         "connections": 1024,
         "reserved_ports": _OLDER_TABLE | _MODBUS_PAGE | _G2_LIST,
         "key_types": _EC | {"rsa-2048", "rsa-3072", "rsa-4096"},
+        # Ours: what lies in memory survives a partner's reset on every operating system, what the socket holds does not.
+        "receive_buffer": 262_144,
     },
 }
 
@@ -171,7 +173,12 @@ class Profile:
     )
     certificates: int = option(64, "B 4.4, D", "certificates on a device, CAs included")
     receive_buffer: int = option(
-        8192, "B 7, D", "bytes kept per connection while EN_R is 0; then the TCP window closes"
+        8192, "B 7, D", "bytes kept per connection while EN_R is 0, then the TCP window closes; `Python` reads ahead 262144"
+    )
+    keep_unread: bool = option(
+        default=True,
+        source="B 8.10, ours",
+        meaning="what a connection had received when it was lost is given to receive jobs after it is back; else dropped",
     )
     max_len_compact: int | None = option(
         None, "B 2.6 [C], D", "maximum LEN of TRCV_C; None: as TRCV, 8192: its own page"
@@ -181,6 +188,9 @@ class Profile:
     handshake_timeout: float = option(15.0, "D, ours", "seconds until a TLS handshake is given up")
     retry_first: float = option(1.0, "D, ours", "seconds before the active side tries again")
     retry_max: float = option(30.0, "D, ours", "seconds that the doubling pause ends at")
+    retry_forget: float = option(
+        30.0, "ours", "seconds that a connection must have been established before the pauses begin with the first one again"
+    )
     retry_jitter: float = option(0.2, "D, ours", "fraction by which a pause is stretched or shortened")
     keep_alive: float = option(30.0, "B 4.5", "seconds of silence before a TCP keep-alive probe; 0: off")
     confirmation_grace: float = option(

@@ -105,7 +105,7 @@ def test_reserved_ports_are_those_of_the_family_and_their_union_for_Python() -> 
 def test_times_are_the_recommended_defaults() -> None:
     assert (DEFAULT.connect_timeout, DEFAULT.handshake_timeout, DEFAULT.keep_alive) == (10, 15, 30)
     assert (DEFAULT.retry_first, DEFAULT.retry_max, DEFAULT.retry_jitter) == (1, 30, 0.2)
-    assert (DEFAULT.confirmation_grace, DEFAULT.receive_buffer, DEFAULT.remember_req) == (1, 8192, True)
+    assert (DEFAULT.confirmation_grace, DEFAULT.receive_buffer, DEFAULT.remember_req) == (1, 262_144, True)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from ..connection.area import area, job_length
 from ..errors import Failure, OUCError, ParameterError
 from ..status import Status
 from ..wire import AreaTooSmallError
-from .compact_tables import FAILED_ON, Effect, Event, Rules, State, Version, rules
+from .compact_tables import FAILED_ON, FORGETS_REQUEST, Effect, Event, Rules, State, Version, rules
 from .edge import SupportsPort, port_of
 from .partner import Sender, check_sender_kind, sender, target
 from .receive import CLOSED_HERE, LegacyAdHoc, Pins, reception
@@ -150,6 +150,8 @@ class _Compact(ABC):
         if event is Event.UP and self._link is not None:
             self._epoch = self._link.epoch
         self._resetting = _RESETTING.get(event, self._resetting)
+        if event in FORGETS_REQUEST:
+            self._requested = False
         failure = failure or told
         if failure is not None:
             return self._failed(failure, 0x80C5)
@@ -278,6 +280,8 @@ class TSEND_C(_Compact):
         if CONT and (edge or rises) and (self.state is State.READY or (self.state in _WAITING and self._remember)):
             self._requested = True
         step = self._step()
+        if self.state in _WAITING and not self._remember:
+            self._requested = False
         return SendOutputs(*step, COM_RST=COM_RST and self._resetting)
 
     def _begin(self) -> None:
@@ -386,13 +390,12 @@ class TRCV_C(_Compact):
 
     def _try_receive(self) -> bool:
         assert self._link is not None  # noqa: S101 - RECEIVING has a link
-        # Bytes of the next connection wait until the loss of this one was told.
-        if not self._enabled or self._link.epoch != self._epoch:
+        if not self._enabled:
             return False
         if self._pins is None:
             self._pins = Pins.of(self._data, self._length)
         self._pins.keep(self._data, self._length, swapped=0x8085)
-        self._received = self._job_now().take(self._port, self._link)
+        self._received = self._job_now().take(self._port, self._link, upto=self._epoch)
         if self._received:
             # The next call begins the next job, with pins of its own.
             self._pins = None

@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias
 
 import attrs
 
-__all__ = ["FAILED_ON", "Effect", "Event", "Rules", "State", "Transitions", "Version", "rules"]
+__all__ = ["FAILED_ON", "FORGETS_REQUEST", "Effect", "Event", "Rules", "State", "Transitions", "Version", "rules"]
 
 #: Which generation of the block: 3.0 and later, or 2.1 as on S7-1200 below FW V4.0.
 Version: TypeAlias = Literal["3.0", "2.1"]
@@ -131,6 +131,10 @@ _RECEIVE: Final[Transitions] = {
 
 #: Events that are failures; each brings a STATUS of its own.
 FAILED_ON: Final = frozenset({E.LOST, E.REFUSED, E.NOT_SENT})
+
+#: Events after which an edge that came before means nothing: the call that shows the loss has answered it with ERROR, and
+#: the program repeats it. Kept as well, the message would leave twice.
+FORGETS_REQUEST: Final = frozenset({E.LOST})
 
 
 @attrs.frozen(eq=False)

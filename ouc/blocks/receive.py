@@ -75,13 +75,13 @@ class Reception:
     size: int
     delivery: Delivery
 
-    def take(self, port: Port, link: Link) -> int:
-        """Ask the port; bytes copied, 0 for "not yet".
+    def take(self, port: Port, link: Link, *, upto: int) -> int:
+        """Ask the port; bytes copied, 0 for "not yet". `upto` as `Port.receive` takes it.
 
         Raises:
             AreaTooSmallError: See `Port.receive`.
         """
-        return port.receive(link, self.target.writable(self.size), self.delivery)
+        return port.receive(link, self.target.writable(self.size), self.delivery, upto=upto)
 
 
 def reception(
@@ -176,8 +176,7 @@ class Receiver:
         running.pins.keep(data, length, swapped=0x80B1)
         maximum = self._port.max_length(link)
         job = reception(self._port, link, data, length, adhoc=adhoc, legacy=self._legacy, maximum=maximum)
-        # Bytes of the next connection wait until the loss of this one was told.
-        taken = job.take(self._port, link) if link.epoch == running.epoch else 0
+        taken = job.take(self._port, link, upto=running.epoch)
         self._sender = link.inbox.sender
         if not taken and (not link.established or link.epoch != running.epoch):
             raise OUCError.of(link.loss or CLOSED_HERE)
@@ -187,7 +186,7 @@ class Receiver:
         require_id(self._port, number)
         link = transfer_link(self._port, number, self.PROTOCOLS)
         # What a partner sent before it left can still be had; without that, no connection is no receiving.
-        if not (link.established or len(link.inbox)):
+        if not (link.established or link.received_something):
             raise OUCError.of(self._port.not_established(link))
         return _Running(link, link.epoch, Pins.of(data, length))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .link import Effect, LinkEvent, LinkState
-from .port import Link, Port, SendJob, Settings, Shell
+from .port import Port, Shell
+from .row import Link, SendJob, Settings
 
 __all__ = ["Effect", "Link", "LinkEvent", "LinkState", "Port", "SendJob", "Settings", "Shell"]

@@ -13,8 +13,6 @@ from ipaddress import IPv4Address
 from typing import Any, Final, Protocol
 from weakref import WeakSet
 
-import attrs
-
 from ..errors import Failure, OUCError, ParameterError
 from ..params import Endpoint, Finding, endpoint, view
 from ..profiles import DEFAULT, Profile
@@ -22,8 +20,9 @@ from ..status import Status
 from ..visible import logger
 from ..wire import Delivery, Inbox, MessageInbox
 from .link import Effect, LinkEvent, LinkState, step
+from .row import Link, SendJob, Settings, Unread
 
-__all__ = ["Link", "Port", "SendJob", "Settings", "Shell"]
+__all__ = ["Port", "Shell"]
 
 _log = logger("ouc.connection")
 
@@ -40,93 +39,6 @@ _REASONS: Final = {
     0x80A2: 0x4F0E,
     0x80A4: 0x4F08,
 }
-
-
-@attrs.define(eq=False)
-class SendJob:
-    """Bytes handed over for sending.
-
-    Attributes:
-        data: What goes out, as it was when the job began.
-        to: Where to, for datagrams: address or name, and port; None on a connection that has one partner.
-        done: TCP has taken all of it. No proof that the partner has read it (ouc-blocks.md 2.3).
-        failure: Why it will never be done, None while it may.
-    """
-
-    data: bytes
-    to: tuple[IPv4Address | str, int] | None = None
-    done: bool = False
-    failure: Failure | None = None
-
-
-@attrs.define
-class Settings:
-    """Properties of a connection that TCONSettings reads and writes (ouc-blocks.md 1.10, 2.8); None: never written.
-
-    Attributes:
-        graceful_shutdown: TDISCON ends TCP with FIN, and what was handed over is delivered; otherwise with RST.
-        multicast_ttl: Routers that a multicast datagram may pass, 1 to 255.
-    """
-
-    graceful_shutdown: bool | None = None
-    multicast_ttl: int | None = None
-
-
-@attrs.define(eq=False)
-class Link:
-    """A connection ID in use: what both sides of the port know about it.
-
-    Attributes:
-        description: The structure at CONNECT.
-        endpoint: The same, in the words that all structures share.
-        inbox: Bytes received and not yet taken.
-        direct: A Python program reads and writes the stream itself; no reader stands between.
-        state: Changed by `Port.report` and by the program's calls only.
-        epoch: Counts establishments, so that a program that scans slowly still sees that a connection was replaced.
-        failures: Counts failures, for the same reason.
-        failure: The latest one.
-        loss: Why the connection was lost the last time, None if that came from this side (T_RESET, TDISCON).
-        trials, successes: As T_DIAG counts them (ouc-blocks.md 1.11).
-        sent, received: Bytes of user data.
-        last_refusal, last_loss: T_DIAG's reason and the time, of the last failed attempt and the last disconnection.
-        settings: What TCONSettings has set.
-        resetting: T_RESET or COM_RST has interrupted it, and it does not stand yet again (80C4 meanwhile).
-        watchers: Called after anything about the connection has changed, for programs that wait instead of scanning.
-    """
-
-    description: Any
-    endpoint: Endpoint
-    inbox: Inbox | MessageInbox
-    direct: bool = False
-    state: LinkState = LinkState.ABSENT
-    epoch: int = 0
-    failures: int = 0
-    failure: Failure | None = None
-    loss: Failure | None = None
-    trials: int = 0
-    successes: int = 0
-    sent: int = 0
-    received: int = 0
-    last_refusal: tuple[int, datetime] | None = None
-    last_loss: tuple[int, datetime] | None = None
-    settings: Settings = attrs.field(factory=Settings)
-    resetting: bool = False
-    watchers: list[Callable[[], None]] = attrs.field(factory=list)
-
-    def stir(self) -> None:
-        """Tell the watchers."""
-        for watcher in self.watchers:
-            watcher()
-
-    @property
-    def connection_id(self) -> int:
-        """The connection ID, 1 to 4095, or one that TCONSettings gave out."""
-        return self.endpoint.connection_id
-
-    @property
-    def established(self) -> bool:
-        """Whether data can flow now."""
-        return self.state is LinkState.ESTABLISHED
 
 
 class Shell(Protocol):
@@ -300,7 +212,7 @@ class Port:
 
     def reset(self, link: Link) -> None:
         """Close the connection, forget what was received, and establish it anew; the ID stays in the table."""
-        link.inbox.clear()
+        link.forget_received()
         if link.established:
             link.resetting = True
             link.loss = None
@@ -367,16 +279,43 @@ class Port:
             return Failure("the connection is just being reset", Status(0x80C4), remedy="Try again a little later")
         return Failure("the connection is not established", Status(0x80A1), remedy="Wait until TCON is DONE")
 
-    def receive(self, link: Link, area: memoryview, delivery: Delivery) -> int:
+    def receive(self, link: Link, area: memoryview, delivery: Delivery, *, upto: int | None = None) -> int:
         """Complete a receive job if enough bytes are there; tells how many were copied, 0 for "not yet".
+
+        What an earlier establishment received comes first, and no job mixes the bytes of two.
+
+        Args:
+            link: The connection.
+            area: Where the bytes go.
+            delivery: When the job is complete.
+            upto: The latest establishment that the program knows of (`Link.epoch`); bytes of a later one wait until the
+                loss of this one was told. None: whatever is there.
 
         Raises:
             AreaTooSmallError: The next message is longer than the area, and the profile wants an error then.
         """
-        taken = link.inbox.take(area, delivery)
-        link.inbox.want(0 if taken else len(area))
-        self._shell.room_made(link)
+        known = link.epoch if upto is None else upto
+        taken = self._take_unread(link, area, delivery, known)
+        if not taken and link.epoch <= known:
+            taken = link.inbox.take(area, delivery)
+            link.inbox.want(0 if taken else len(area))
+            self._shell.room_made(link)
         return taken
+
+    @staticmethod
+    def _take_unread(link: Link, area: memoryview, delivery: Delivery, known: int) -> int:
+        while link.unread and link.unread[0].number <= known:
+            first = link.unread[0]
+            taken = first.inbox.take(area, delivery)
+            # What is left cannot complete a job any more, but smaller jobs may come until its loss was told.
+            if not taken and first.number == known:
+                return 0
+            if not taken or not len(first.inbox):
+                link.unread.popleft()
+                _warn_dropped(link, len(first.inbox))
+            if taken:
+                return taken
+        return 0
 
     def withdraw(self, link: Link) -> None:
         """No receive job waits any more (EN_R = 0): only the receive buffer is filled from now on."""
@@ -416,19 +355,28 @@ class Port:
             link.epoch += 1
             link.successes += 1
             link.trials = 0
-            # Until now a program that scans slowly could still take what the last partner sent. One that waits keeps
-            # the inbox itself.
-            if (dropped := len(link.inbox)) and not link.watchers:
-                _log.warning(
-                    "connection %d: %d bytes that no receive job took are dropped", link.connection_id, dropped
-                )
-            link.inbox = self._inbox(link.endpoint)
+            self._begin_inbox(link)
         self._advance(link, event)
         # What is told late, of a connection that is gone, must not take away the next one with its ID.
         if link.state is LinkState.ABSENT and self._links.get(link.connection_id) is link:
             self._links.pop(link.connection_id, None)
             self._reserved.pop(link.connection_id, None)
         link.stir()
+
+    def _begin_inbox(self, link: Link) -> None:
+        """A new establishment has an inbox of its own; what the last one received stays for programs that scan slowly."""
+        if link.endpoint.protocol == "UDP":
+            return  # every datagram stands for itself, whatever the network did between two of them
+        # A program that waits instead of scanning keeps the inbox itself.
+        if len(link.inbox) and not link.watchers:
+            link.unread.append(Unread(link.epoch - 1, link.inbox))
+            while link.unread and not self._may_keep(link):
+                _warn_dropped(link, len(link.unread.popleft().inbox))
+        link.inbox = self._inbox(link.endpoint)
+
+    def _may_keep(self, link: Link) -> bool:
+        size = sum(len(one.inbox) for one in link.unread)
+        return self.profile.keep_unread and len(link.unread) <= _MOST_UNREAD and size <= _LARGEST_UNREAD
 
     def _advance(self, link: Link, event: LinkEvent) -> None:
         link.state, effect = step(link.state, event, active=link.endpoint.active)
@@ -440,6 +388,11 @@ class Port:
 
 # The first thing that becomes of a reset: the connection stands again, or the attempt failed.
 _ENDS_RESET: Final = frozenset({LinkEvent.UP, LinkEvent.REFUSED, LinkEvent.GONE})
+
+# What earlier establishments of one connection may keep, together: establishments, and bytes. Ours; a partner that sends,
+# leaves and comes back faster than the program reads must not fill the memory.
+_MOST_UNREAD: Final = 64
+_LARGEST_UNREAD: Final = 16 * 1024 * 1024
 
 # TCONSettings gives out numbers outside 1 to 4095; which ones is not published (ouc-blocks.md 8.14).
 _RESERVABLE: Final = range(0x1000, 0x10000)
@@ -466,6 +419,11 @@ def _fit(settings: Settings, end: Endpoint) -> None:
             where="CONNECT",
             remedy="TCON_TCPTermination is for TCP, TCON_IPMulticastTTL for UDP; reserve another ID",
         )
+
+
+def _warn_dropped(link: Link, size: int) -> None:
+    if size:
+        _log.warning("connection %d: %d bytes that no receive job took are dropped", link.connection_id, size)
 
 
 def _utc_now() -> datetime:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from functools import partial
+from ipaddress import IPv4Address
 from typing import Any, ClassVar
 
 import trio
@@ -13,23 +15,27 @@ from ..errors import Failure, OUCError
 from ..status import Status
 from ..transport import UDPPort, explain
 from .life import Host, Life, overtaken
+from .pauses import Pauses
 
 __all__ = ["DatagramLife"]
-
-# Seconds between two tries to open a port that is taken; UDP ends have no reconnecting that a profile would describe.
-_AGAIN = 1.0
 
 
 class DatagramLife(Life):
     """One UDP port.
 
     While its inbox is full nothing is read; what the system cannot keep either is lost, as UDP allows.
+
+    Jobs leave in the order in which they were handed over. One exception: who waits for the address of a name holds up only
+    jobs to the same name.
     """
 
     def __init__(self, host: Host, link: Link) -> None:
         super().__init__(host, link)
         self._udp: UDPPort | None = None
         self._room: trio.Event | None = None
+        self._pauses = Pauses(host.profile, host.chance)
+        # Name, or None for all addresses -> jobs in their order, each with the port it was handed to.
+        self._waiting: dict[str | None, deque[tuple[UDPPort, SendJob]]] = {}
 
     # -- what the port asks for ------------------------------------------------------------------------------------
 
@@ -42,7 +48,14 @@ class DatagramLife(Life):
                 "a datagram needs an address", Status(0x80B3), remedy="Use TUSEND, or Station.datagrams"
             )
         else:
-            self.start(partial(self._transmit, self._udp, job))
+            self._line_up(self._udp, job, None if isinstance(job.to[0], IPv4Address) else job.to[0])
+
+    def _line_up(self, udp: UDPPort, job: SendJob, line: str | None) -> None:
+        if line in self._waiting:
+            self._waiting[line].append((udp, job))
+        else:
+            self._waiting[line] = deque([(udp, job)])
+            self.start(partial(self._work_off, line))
 
     def room_made(self) -> None:
         """Let the readers go on if they wait for room."""
@@ -82,18 +95,27 @@ class DatagramLife(Life):
 
     async def _port_taken(self, error: OUCError) -> None:
         self.host.tell(self.link, LinkEvent.REFUSED, failure=error.failure)
-        await trio.sleep(_AGAIN)
+        await self._again()
+
+    async def _again(self) -> None:
+        await trio.sleep(self._pauses.next())
         self.host.report(self.link, LinkEvent.RETRY_DUE)
 
+    def _has(self, udp: UDPPort) -> bool:
+        return self._udp is udp
+
     async def _attend(self, udp: UDPPort) -> None:
+        if not self._has(udp):
+            return  # closed before this task ran
+        since = trio.current_time()
         await self._up()
         async with trio.open_nursery() as nursery:
             for number in range(udp.listening):
                 nursery.start_soon(self._collect, udp, number)
-        if self._udp is None:
+        if not self._has(udp):
             # The network failed below the port: open it anew.
-            await trio.sleep(_AGAIN)
-            self.host.report(self.link, LinkEvent.RETRY_DUE)
+            self._pauses.was_established(trio.current_time() - since)
+            await self._again()
 
     async def _collect(self, udp: UDPPort, number: int) -> None:
         link, addresses = self.link, self.host.opener.addresses
@@ -115,6 +137,19 @@ class DatagramLife(Life):
             link.inbox.put(data, (sender or host, port))
             link.received += len(data)
             link.stir()
+
+    async def _work_off(self, line: str | None) -> None:
+        jobs = self._waiting[line]
+        try:
+            while jobs:
+                await self._transmit(*jobs[0])
+                jobs.popleft()
+        finally:
+            del self._waiting[line]
+            for _, job in jobs:
+                if not (job.done or job.failure):
+                    job.failure = overtaken()
+            self.link.stir()
 
     async def _transmit(self, udp: UDPPort, job: SendJob) -> None:
         assert job.to is not None  # noqa: S101 - the blocks see to it

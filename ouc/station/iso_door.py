@@ -42,6 +42,8 @@ class IsoDoor:
 
             async def run() -> None:
                 with scope:
+                    # The last end may have left before this task ran: the listener is closed then.
+                    await trio.lowlevel.checkpoint_if_cancelled()
                     await self._accept(listener)
 
             self._host.start_soon(run)

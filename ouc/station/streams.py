@@ -11,15 +11,15 @@ import trio
 from ..connection import Effect, Link, LinkEvent, LinkState, SendJob
 from ..errors import ConnectionLost, Failure, OUCError
 from ..status import Status
-from ..transport import Listener, Reception, TCPStream, Wire, explain
-from .life import Host, Life, overtaken
+from ..transport import Listener, Reception, TCPStream, Wire
+from .attendance import Attendance
+from .life import Host, Life
+from .pauses import Pauses
 
 __all__ = ["StreamLife"]
 
-# Seconds between two looks at a connection whose inbox is full; ours.
-_LOOK_EVERY = 1.0
-# Seconds that a graceful TDISCON waits for a send job that is under way; ours.
-_LAST_JOB = 5.0
+# Seconds that a graceful TDISCON waits for send jobs that were handed over before; ours.
+_LAST_JOBS = 5.0
 
 
 class Door(Protocol):
@@ -43,32 +43,33 @@ class StreamLife(Life):
 
     def __init__(self, host: Host, link: Link, door: Door) -> None:
         super().__init__(host, link)
-        self.wire: Wire | None = None
-        self.attending: trio.Nursery | None = None
-        self.loss: OUCError | None = None
-        self.sending = trio.Lock()
+        self.attendance: Attendance | None = None
+        self._loss: OUCError | None = None
         self._door = door
-        self._room: trio.Event | None = None
         self._vacant = trio.Event()
-        self._pause_length = 0.0
+        self._pauses = Pauses(host.profile, host.chance)
+
+    @property
+    def wire(self) -> Wire | None:
+        """The open connection, None while there is none."""
+        return None if self.attendance is None else self.attendance.wire
 
     # -- what the port asks for ------------------------------------------------------------------------------------
 
     def transmit(self, job: SendJob) -> None:
         """Begin to send."""
-        if self.attending is None or self.wire is None:
-            # Lost already, though the table does not say so yet; else never there.
-            job.failure = (
-                self.loss.failure if self.loss is not None else Failure("the connection is not established", Status(0x80A1))
-            )
+        if self.attendance is not None:
+            self.attendance.transmit(job)
+        elif self._loss is not None:
+            # Lost already, though the table does not say so yet.
+            job.failure = self._loss.failure
         else:
-            self.attending.start_soon(self._transmit, job, self.attending, self.wire)
+            job.failure = Failure("the connection is not established", Status(0x80A1))
 
     def room_made(self) -> None:
         """Let the reader go on if it waits for room."""
-        if self._room is not None and self.link.inbox.room > 0:
-            self._room.set()
-            self._room = None
+        if self.attendance is not None:
+            self.attendance.room_made()
 
     def abort(self) -> None:
         """Reset the connection, as a CPU closes."""
@@ -78,9 +79,8 @@ class StreamLife(Life):
 
     def give_up(self, failure: Failure) -> None:
         """The partner counts as dead: the connection is lost for this reason."""
-        if self.wire is not None:
-            self.loss = ConnectionLost.of(failure)
-            self.wire.tcp.abort()
+        if self.attendance is not None:
+            self.attendance.lose(ConnectionLost.of(failure))
 
     def _dial_soon(self) -> None:
         self.start(self._dial)
@@ -89,8 +89,8 @@ class StreamLife(Life):
         self.start(self._pause)
 
     def _drop(self) -> None:
-        if self.attending is not None:
-            self.attending.cancel_scope.cancel()
+        if self.attendance is not None:
+            self.attendance.drop()
 
     def _listen(self) -> None:
         # At once: whoever dials after `establish` has returned finds the port open.
@@ -101,6 +101,8 @@ class StreamLife(Life):
                 self.start(partial(self._accept, self.host.opener.listen(self.link.endpoint)))
         except OUCError as error:
             self.start(partial(self._port_taken, error))
+        else:
+            self._pauses.forget()
 
     EFFECTS: ClassVar[dict[Effect, Callable[[Any], None]]] = {
         Effect.DIAL: _dial_soon,
@@ -125,9 +127,7 @@ class StreamLife(Life):
             wire.tcp.abort()
 
     async def _pause(self) -> None:
-        profile = self.host.profile
-        self._pause_length = min(profile.retry_max, self._pause_length * 2) if self._pause_length else profile.retry_first
-        await trio.sleep(self._pause_length * (1 + profile.retry_jitter * self.host.chance.uniform(-1, 1)))
+        await trio.sleep(self._pauses.next())
         self.host.report(self.link, LinkEvent.RETRY_DUE)
 
     async def _port_taken(self, error: OUCError) -> None:
@@ -167,96 +167,36 @@ class StreamLife(Life):
 
     # -- an established connection -----------------------------------------------------------------------------------
 
-    def _begin(self, wire: Wire) -> None:
-        # The pauses between attempts start over.
-        self.wire, self.loss, self._pause_length = wire, None, 0.0
-
-    def _end(self, wire: Wire) -> None:
+    def _end(self, attendance: Attendance) -> None:
         """Attended to no longer; the next one may be already."""
-        if self.wire is wire:
-            self.attending = self.wire = self._room = None
+        if self.attendance is attendance:
+            self.attendance, self._loss = None, attendance.loss
             self._vacant.set()
             self._vacant = trio.Event()
 
     async def _attend(self, wire: Wire) -> None:
         """Keep an established connection until it is lost, dropped or closed."""
-        link = self.link
-        self._begin(wire)
-        polite = False
+        link, since = self.link, trio.current_time()
+        attendance = self.attendance = Attendance(link, wire)
+        orderly = False
         try:
-            async with trio.open_nursery() as nursery:
-                self.attending = nursery
-                self.host.tell(link, LinkEvent.UP, partner=wire.partner, facts=wire.facts)
-                epoch = link.epoch
-                try:
-                    polite = await self._collect(wire)
-                finally:
-                    # A nursery that is being left takes no new task: a job that comes now comes too late. After a reset
-                    # the next partner may have one already.
-                    if self.wire is wire:
-                        self.attending = None
-                nursery.cancel_scope.cancel()
-            self._end(wire)
+            self.host.tell(link, LinkEvent.UP, partner=wire.partner, facts=wire.facts)
+            epoch = link.epoch
+            orderly = await attendance.run()
+            self._end(attendance)
+            self._pauses.was_established(trio.current_time() - since)
             if link.established and link.epoch == epoch:
                 # Without a reason its socket was closed from this side; that is a loss too, or the end would wait for ever.
-                loss = self.loss or ConnectionLost("the connection was closed from this side", status=0x80C5)
-                self.host.tell(link, LinkEvent.LOST, failure=loss.failure, partner=wire.partner, orderly=polite)
+                loss = attendance.loss or ConnectionLost("the connection was closed from this side", status=0x80C5)
+                self.host.tell(link, LinkEvent.LOST, failure=loss.failure, partner=wire.partner, orderly=orderly)
             elif link.endpoint.active:
                 # Dropped by COM_RST or T_RESET, perhaps while it broke: a short interruption, then the connection again.
                 self.host.report(link, LinkEvent.RETRY_DUE)
-            if polite:
+            if orderly:
                 await wire.stream.aclose()
         finally:
-            self._end(wire)
+            self._end(attendance)
             wire.tcp.abort()
-
-    async def _collect(self, wire: Wire) -> bool:
-        """Fill the inbox until the connection ends; True if the partner said goodbye and deserves an answer."""
-        link = self.link
-        inbox = link.inbox
-        try:
-            while True:
-                if inbox.room <= 0:
-                    self._room = trio.Event()
-                    # What is not read cannot tell of its end: ask the socket now and then.
-                    with trio.move_on_after(_LOOK_EVERY):
-                        await self._room.wait()
-                    wire.tcp.check()
-                    continue
-                data = bytes(await wire.stream.receive_some(inbox.room))
-                if not data:
-                    self.loss = ConnectionLost(
-                        "the partner has closed the connection", status=0x80C5, where=wire.partner
-                    )
-                    return True
-                inbox.put(data)
-                link.received += len(data)
-                link.stir()
-        except trio.BrokenResourceError as error:
-            self.loss = self.loss or explain(error, where=wire.partner)
-        except trio.ClosedResourceError:
-            pass  # closed from this side: nothing is lost, unless it was given up
-        return False
-
-    async def _transmit(self, job: SendJob, nursery: trio.Nursery, wire: Wire) -> None:
-        try:
-            async with self.sending:
-                await wire.stream.send_all(job.data)
-            job.done = True
-            self.link.sent += len(job.data)
-        except trio.BrokenResourceError as error:
-            self.loss = self.loss or explain(error, where=wire.partner)
-            job.failure = self.loss.failure
-            nursery.cancel_scope.cancel()
-        except trio.ClosedResourceError:
-            pass  # closed from this side; the job learns it below
-        except OUCError as error:
-            job.failure = error.failure  # longer than the protocol can carry: the job's own fault
-        finally:
-            if not job.done and job.failure is None:
-                # Ended with the connection, or because the program wanted it to.
-                job.failure = overtaken() if self.loss is None else self.loss.failure
-            self.link.stir()
 
     @property
     def polite(self) -> bool:
@@ -264,9 +204,9 @@ class StreamLife(Life):
         return self.wire is not None and bool(self.link.settings.graceful_shutdown)
 
     async def farewell(self) -> None:
-        """Let the job under way finish, then FIN; what was handed over is delivered."""
-        wire = self.wire
-        assert wire is not None  # noqa: S101 - `polite` has looked
-        with trio.move_on_after(_LAST_JOB):
-            async with self.sending:
-                await wire.stream.aclose()
+        """Let the jobs under way finish, then FIN; what was handed over is delivered."""
+        attendance = self.attendance
+        assert attendance is not None  # noqa: S101 - `polite` has looked
+        with trio.move_on_after(_LAST_JOBS):
+            await attendance.work_off()
+            await attendance.wire.stream.aclose()

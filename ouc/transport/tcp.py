@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import select
 import socket
 import struct
 import sys
@@ -188,6 +189,17 @@ class TCPStream(trio.abc.HalfCloseableStream):
         if problem := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             error = OSError(problem, os.strerror(problem))
             raise trio.BrokenResourceError(str(error)) from error
+
+    def end_waits(self) -> bool:
+        """Whether the partner's FIN has arrived, perhaps behind bytes that nobody has read; False where nobody can tell.
+
+        Linux only (POLLRDHUP, poll(2)); elsewhere a FIN is found by reading up to it.
+        """
+        if self._closed or not hasattr(select, "POLLRDHUP"):
+            return False
+        poll = select.poll()
+        poll.register(self._socket, select.POLLRDHUP)
+        return bool(poll.poll(0))
 
     def abort(self) -> None:
         """Close with a reset, at once: what lies in buffers is lost on both sides. A CPU closes this way by default."""

@@ -134,6 +134,7 @@ async def test_a_partner_whose_bytes_are_not_taken_is_not_given_up_as_silent() -
             (life,) = client._station._lives.values()
             assert isinstance(life, StreamLife)
             with trio.move_on_after(0.3):
-                await client.bell.until(lambda: life.loss)
-            assert life.loss is None
+                await client.bell.until(lambda: life.attendance and life.attendance.loss)
+            assert life.attendance is not None
+            assert life.attendance.loss is None
             nursery.cancel_scope.cancel()

@@ -22,7 +22,8 @@ from ouc.wire import Delivery
 
 from ..plant import PLC_1, free_port
 
-QUICK = attrs.evolve(profiles.DEFAULT, retry_first=0.02, retry_max=0.05, handshake_timeout=5.0)
+# The receive buffer of a CPU.
+QUICK = attrs.evolve(profiles.DEFAULT, retry_first=0.02, retry_max=0.05, handshake_timeout=5.0, receive_buffer=8192)
 CALLED: Any = b"\xe0\x01ISOonTCP-1"
 CALLING: Any = b"\xe0\x02ISOonTCP-1"
 no_own_addresses = pytest.mark.skipif(sys.platform == "darwin", reason="macOS configures one loopback address")
@@ -52,7 +53,11 @@ def take(station: Station, link: Link, room: int = 65_536) -> bytes:
 
 def passive_iso(**members: Any) -> TCON_IP_RFC:
     return TCON_IP_RFC(
-        active_established=False, remote_address="192.168.0.2", local_tselector=CALLED, remote_tselector=CALLING, **members
+        active_established=False,
+        remote_address="192.168.0.2",
+        local_tselector=CALLED,
+        remote_tselector=CALLING,
+        **members,
     )
 
 
@@ -293,7 +298,9 @@ async def _answer(server: trio.socket.SocketType, address: bytes | None) -> None
         await server.sendto(reply, asker)
 
 
-@pytest.mark.parametrize(("address", "status"), [(bytes((127, 0, 0, 1)), None), (None, 0x80D3)], ids=["known", "unknown"])
+@pytest.mark.parametrize(
+    ("address", "status"), [(bytes((127, 0, 0, 1)), None), (None, 0x80D3)], ids=["known", "unknown"]
+)
 async def test_names_are_asked_of_the_stations_own_DNS_server(address: bytes | None, status: int | None) -> None:
     from ouc.errors import ConnectionLost
     from ouc.transport import resolve

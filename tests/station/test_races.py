@@ -15,7 +15,6 @@ import trio.testing
 from ouc.certs import Device
 from ouc.connection import Link, LinkEvent, LinkState
 from ouc.errors import Failure
-from ouc.station import datagrams as datagram_life
 from ouc.status import Status
 from ouc.transport import UDPPort, opening, tcp
 
@@ -143,7 +142,6 @@ async def test_a_flood_of_empty_datagrams_leaves_other_tasks_their_turn() -> Non
 
 @no_own_addresses
 async def test_a_UDP_port_whose_network_failed_is_opened_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datagram_life, "_AGAIN", 0.01)
     original = UDPPort.receive
     failing = [OSError(errno.ENETDOWN, "down")]
 

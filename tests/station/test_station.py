@@ -20,7 +20,8 @@ from ..plant import PAYLOAD, PLC_1, client_description, free_port, plant, server
 
 # Retries soon: these tests are about what is tried again, not about how long it takes. Longer than a scan, though, so
 # that a program sees each reason before the next one replaces it.
-QUICK = attrs.evolve(profiles.DEFAULT, retry_first=0.02, retry_max=0.05, handshake_timeout=5.0)
+# The receive buffer of a CPU.
+QUICK = attrs.evolve(profiles.DEFAULT, retry_first=0.02, retry_max=0.05, handshake_timeout=5.0, receive_buffer=8192)
 SCAN = 0.002
 
 

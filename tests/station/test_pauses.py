@@ -1,0 +1,112 @@
+"""How long a station waits before it tries again, and what is closed before it has begun."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from functools import partial
+from typing import Any
+
+import attrs
+import pytest
+import trio
+
+from ouc.connection import Link, LinkState
+from ouc.params import TCON_IP_v4
+from ouc.profiles import DEFAULT
+from ouc.station.pauses import Pauses
+
+from ..plant import free_port
+from .partner import passive
+from .test_messages import active_iso, datagrams, no_own_addresses, passive_iso, station, until
+
+pytestmark = no_own_addresses
+
+
+def pauses(**options: Any) -> Pauses:
+    profile = attrs.evolve(DEFAULT, retry_jitter=0.0, **options)
+    return Pauses(profile, random.Random(1))
+
+
+def test_a_short_establishment_does_not_begin_the_pauses_anew() -> None:
+    some = pauses()
+    lengths = []
+    for _ in range(8):
+        lengths.append(some.next())
+        some.was_established(29.9)
+    assert lengths == [1, 2, 4, 8, 16, 30, 30, 30]
+
+
+def test_a_long_one_does() -> None:
+    some = pauses()
+    assert [some.next() for _ in range(3)] == [1, 2, 4]
+    some.was_established(30.0)
+    assert some.next() == 1
+
+
+def test_how_long_is_an_option_of_the_profile() -> None:
+    some = pauses(retry_forget=5.0)
+    assert [some.next(), some.next()] == [1, 2]
+    some.was_established(5.0)
+    assert some.next() == 1
+
+
+class _Chance(random.Random):
+    """Without jitter, and with a list of the pauses that were asked for."""
+
+    def uniform(self, _: float, __: float) -> float:
+        return 0.0
+
+
+async def test_a_partner_that_accepts_and_closes_is_dialled_less_and_less_often(autojump_clock: Any) -> None:
+    port, came = free_port(), []
+
+    async def accept(stream: trio.SocketStream) -> None:
+        came.append(trio.current_time())
+        await stream.aclose()
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(partial(trio.serve_tcp, accept, port, host="127.0.0.1"))
+        async with station(2, profile=DEFAULT, chance=_Chance()) as two:
+            two.port.establish(TCON_IP_v4(RemoteAddress="192.168.0.1", RemotePort=port, LocalPort=0))
+            while len(came) < 8:  # noqa: ASYNC110 - only time passes here
+                await trio.sleep(0.5)
+        nursery.cancel_scope.cancel()
+    gaps = [round(later - earlier) for earlier, later in itertools.pairwise(came)]
+    assert gaps == [1, 2, 4, 8, 16, 30, 30]
+
+
+# -- closed before it has begun ------------------------------------------------------------------------------------------
+
+
+async def test_a_passive_ISO_end_that_is_closed_before_its_task_ran_harms_nothing() -> None:
+    port = free_port()
+    async with station(1, iso_port=port) as one, station(2, iso_port=port) as two:
+        for _ in range(3):
+            gone = one.port.establish(passive_iso())
+            one.port.terminate(gone)
+            await until(partial(_is_gone, gone))
+        link, other = one.port.establish(passive_iso()), two.port.establish(active_iso())
+        await until(lambda: link.established and other.established)
+
+
+@pytest.mark.parametrize("kind", ["ISO-on-TCP", "TCP", "TCP active", "UDP"])
+async def test_a_station_that_is_left_right_after_TCON_is_left_in_peace(kind: str) -> None:
+    port = free_port()
+    description: Any = {
+        "ISO-on-TCP": passive_iso(),
+        "TCP": passive(port),
+        "TCP active": TCON_IP_v4(RemoteAddress="192.168.0.1", RemotePort=port, LocalPort=0),
+        "UDP": datagrams(port),
+    }[kind]
+    for terminate in (False, True):
+        told: list[Any] = []
+        async with station(1 if "active" not in kind else 2, iso_port=port, on_event=told.append) as one:
+            link = one.port.establish(description)
+            if terminate:
+                one.port.terminate(link)
+        assert told == []
+
+
+def _is_gone(link: Link) -> bool:
+    return link.state is LinkState.ABSENT
