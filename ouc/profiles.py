@@ -116,6 +116,7 @@ FAMILIES: Final[Mapping[Family, Mapping[str, Any]]] = {
     "Python": {
         "max_len": 65536,
         "connections": 1024,
+        "tickets": "late",  # ours: a partner that only writes loses nothing
         "reserved_ports": _OLDER_TABLE | _MODBUS_PAGE | _G2_LIST,
         "key_types": _EC | {"rsa-2048", "rsa-3072", "rsa-4096"},
         # Ours: what lies in memory survives a partner's reset on every operating system, what the socket holds does not.
@@ -194,8 +195,13 @@ class Profile:
     retry_jitter: float = option(0.2, "D, ours", "fraction by which a pause is stretched or shortened")
     keep_alive: float = option(30.0, "B 4.5", "seconds of silence before a TCP keep-alive probe; 0: off")
     confirmation_grace: float = option(
-        1.0, "C 4.3, D", "seconds a TLS 1.3 client that showed a certificate waits for the server to speak"
+        1.0, "C 4.3, D", "seconds a TLS 1.3 client that showed a certificate waits at most for the server to speak"
     )
+    tickets: Literal["eager", "late"] = option(
+        "eager", "C 6.5, ours",
+        "when a TLS 1.3 server sends its session tickets: with the handshake, as the recorded CPU does, or before its own "
+        "first data (`Python`), so that a partner that only writes can close without a reset",
+    )  # fmt: skip
     remember_req: bool = option(
         default=True, source="B 2.5 [I], D", meaning="a REQ edge before the connection stands is kept"
     )

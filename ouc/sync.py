@@ -301,7 +301,7 @@ class Server(_Open[api.Station]):
 
         Raises:
             TimeoutError: `timeout` seconds are over; the server goes on.
-            Exception: What a handler let out that is no `OUCError`.
+            SystemExit: A handler let it out; any other exception of a handler ends its own partner.
         """
         limit = time_limit(timeout)
         self._kept.check()

@@ -120,6 +120,7 @@ class Conversation(ABC):
 
     def __repr__(self) -> str:
         secured = self.tls.version if self.tls else "not secured"
+        secured += "" if self.tls is None or self.tls.verified else ", partner not verified"
         return f"<{type(self).__name__} {self.connection_id} to {self.partner}, {secured}>"
 
     # -- sending ---------------------------------------------------------------------------------------------------

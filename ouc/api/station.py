@@ -21,6 +21,7 @@ from .connection import Connection
 from .conversation import streams_only, taken_away
 from .datagrams import Datagrams
 from .held import Held, LifeSign, WhenDown
+from .mistakes import Mistakes, parted
 
 __all__ = ["Handler", "Station", "require_trio"]
 
@@ -153,9 +154,10 @@ class Station(station.Station):
 
             await station.serve(description, handler)
 
-        A partner that is refused is told in the log with its STATUS and disturbs nobody. What `handler` lets out as an
-        `OUCError` ends its own partner, with a line in the log; any other exception is a mistake in the program, and ends
-        the serving.
+        A partner that is refused is told in the log with its STATUS and disturbs nobody. Any exception that `handler` lets
+        out, a `TimeoutError` say, ends its own partner: an `OUCError` with a line in the log, any other one with its
+        traceback, at level ERROR, once per kind. Only what no partner can cause ends the serving: a cancellation, Ctrl-C,
+        `SystemExit`.
 
         Args:
             description: Passive; RemoteAddress 0.0.0.0 and RemotePort 0 admit any address.
@@ -176,7 +178,7 @@ class Station(station.Station):
         arguments.check("at_once", at_once, _AT_ONCE)
         self.check(description)
         link = self.port.establish(description, direct=True)
-        partners = 0
+        partners, mistakes = 0, Mistakes()
         try:
             streams_only(link.endpoint)
             if link.endpoint.active:
@@ -193,7 +195,7 @@ class Station(station.Station):
                     return
                 partners += 1
                 try:
-                    await self._entertain(link, wire, handler)
+                    await self._entertain(link, wire, handler, mistakes)
                 finally:
                     partners -= 1
 
@@ -219,7 +221,7 @@ class Station(station.Station):
             await nursery.start(run)
             yield
 
-    async def _entertain(self, link: Link, wire: Wire, handler: Handler) -> None:
+    async def _entertain(self, link: Link, wire: Wire, handler: Handler, mistakes: Mistakes) -> None:
         # A connection of its own in everything but the table: there it is one ID, established while anybody is there.
         own = Link(link.description, link.endpoint, Inbox(0), direct=True)
         connection = Connection(own, wire)
@@ -230,8 +232,14 @@ class Station(station.Station):
         try:
             await handler(connection)
             await connection.aclose()
-        except OUCError as error:
-            failure = error.failure
+        except BaseException as error:
+            ours, rest = parted(error)
+            if ours is not None:
+                failure = mistakes.failure(ours, wire.partner)
+            if rest is error:
+                raise
+            if rest is not None:
+                raise rest from None
         finally:
             wire.tcp.abort()
             del self._direct[own]

@@ -268,6 +268,9 @@ def _settled(options: Options) -> End:
 
 def _end(description: Description, opens: Opener, target: Target | None, own: IPv4Address | None, **more: Any) -> End:
     """Passive ends listen where HOST:PORT says; in a lab, at the device's place."""
+    wanted = view(description)
+    if wanted.secure and not wanted.active and not wanted.request_client_certificate:
+        note("nobody is verified: whoever connects is admitted. --require-client-certificate and --ca ask for a certificate")
     if own is not None and own != _ANYBODY:
         opens = attrs.evolve(opens, address=own, bind=own)
     if own is not None and target is not None:

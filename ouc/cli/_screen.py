@@ -37,7 +37,9 @@ _REFRESH = 0.5
 
 def told(facts: TLSFacts | None, protocol: str) -> str:
     """What TLS agreed on, in a few words."""
-    return f"plain {protocol}" if facts is None else f"{facts.version}, {facts.suite}"
+    if facts is None:
+        return f"plain {protocol}"
+    return f"{facts.version}, {facts.suite}" + ("" if facts.verified else ", partner not verified")
 
 
 @attrs.define(eq=False, kw_only=True)

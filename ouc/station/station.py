@@ -31,6 +31,8 @@ __all__ = ["Station"]
 
 _log = logger("ouc.station")
 
+# The rule of `params.RULES` that finds certificates named in a description that sends in the clear all the same.
+_IN_THE_CLEAR: Final = "TLS members of a plain connection"
 _LISTENER = optional(arguments.CALLABLE)
 # Argument -> what it takes.
 _KINDS: Final[Mapping[str, Kind]] = {
@@ -187,6 +189,8 @@ class Station:
             raise ParameterError(
                 "the station is not running", remedy="Use it inside 'async with Station(...) as station:'"
             )
+        if effect in (Effect.DIAL, Effect.LISTEN):
+            self._warn_of(link)
         if link.direct:
             # Whoever opened the link in Python style does its waiting himself, and learns of TDISCON, T_RESET and STOP
             # from its stream. The partners of a server share one description.
@@ -201,6 +205,22 @@ class Station:
             datagrams = link.endpoint.protocol == "UDP"
             self._lives[link] = DatagramLife(self, link) if datagrams else StreamLife(self, link, self._iso_door)
         self._lives[link].perform(effect)
+
+    def _warn_of(self, link: Link) -> None:
+        """What is insecure about a connection because its description says so; once per connection."""
+        end = link.endpoint
+        if end.secure and not end.active and not end.request_client_certificate:
+            self.journal.warn(
+                link.connection_id,
+                f"nobody is verified: whoever reaches local port {end.local_port} is admitted. Ask for a client certificate "
+                "(TLSServerReqClientCert; ca= of the plain calls)",
+            )
+        for finding in self._check(link.description):
+            if finding.rule == _IN_THE_CLEAR:
+                self.journal.warn(
+                    link.connection_id,
+                    f"everything is sent in the clear, though the description names certificates. {finding.remedy}",
+                )
 
     def transmit(self, link: Link, job: SendJob) -> None:
         """Begin to send."""

@@ -78,6 +78,7 @@ class TLSFacts:
         partner: The partner's certificate, None if it sent none.
         chain: The verified chain from the partner's certificate to the root, empty if nothing was verified.
         asked_for_certificate: On a client: whether the server asked for our certificate in this handshake.
+        verified: Whether the partner's certificate was verified. A server that asks for none does not know who is there.
         resumed: A session of an earlier connection was resumed: `partner` and `chain` are those of that session, and the
             chain was verified again.
     """
@@ -89,6 +90,11 @@ class TLSFacts:
     chain: tuple[x509.Certificate, ...] = attrs.field(default=(), repr=False)
     asked_for_certificate: bool = False
     resumed: bool = False
+    verified: bool = attrs.field(init=False)
+
+    @verified.default
+    def _verified(self) -> bool:
+        return bool(self.chain)
 
 
 class TLSEngine:
@@ -414,6 +420,11 @@ class TLSEngine:
             asked_for_certificate=self._session.asked_for_certificate,
             resumed=self._resumed,
         )
+
+    @property
+    def gives_tickets(self) -> bool:
+        """Whether the records after the handshake begin with session tickets, which a partner may never read."""
+        return self.established and self._session.server_side and self._speaks_1_3()
 
     @property
     def confirmed(self) -> bool:

@@ -54,9 +54,10 @@ class Policy:
         security_level: OpenSSL's level; 1 admits SHA-1 and RSA 1024 is below it. Only a named legacy policy lowers it.
         send_chain: Send intermediates after the leaf. A CPU sends its leaf only (certificates.md 4.2).
         tickets: When a TLS 1.3 server hands out its two tickets: `eager`, with the handshake, as the recorded CPU
-            does; `late`, with its first data, for lock-step transports where nobody reads before it has to.
-        confirmation_grace: Seconds that a TLS 1.3 client whose certificate was asked for waits for the server to speak
-            before the connection counts as established (certificates.md 4.3: the verdict comes after the handshake).
+            does; `late`, before its first data or with its close_notify. A partner that only writes never reads early
+            tickets, and its close then becomes a reset that loses what it had sent (tls-performance.md, pitfall 2).
+        confirmation_grace: Seconds that a TLS 1.3 client whose certificate was asked for waits at most for the server to
+            speak before the connection counts as established (certificates.md 4.3: the verdict comes after the handshake).
         resumption: Resume sessions, in the memory of this process only, and only while the remembered chain would pass a
             full handshake (`ouc.tls.resumption`). Off, because no source says that a CPU resumes (certificates.md 6.4);
             on, it saves partners that connect again and again their signatures.
@@ -75,7 +76,7 @@ class Policy:
     signatures: tuple[str, ...] = _SIGNATURES
     security_level: int = 2
     send_chain: bool = False
-    tickets: Tickets = "eager"
+    tickets: Tickets = "late"
     confirmation_grace: float = 1.0
     resumption: bool = False
     max_depth: int = 7

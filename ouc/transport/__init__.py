@@ -9,6 +9,7 @@ from .iso import ISOStream, read_call
 from .names import NameServer, resolve
 from .opening import Opener, Wire, policy_of
 from .reception import Reception
+from .repeats import Repeats
 from .tcp import Direction, Listener, Tap, TCPStream, dial, listen
 from .tls import TLSStream
 from .udp import UDPPort
@@ -23,6 +24,7 @@ __all__ = [
     "NameServer",
     "Opener",
     "Reception",
+    "Repeats",
     "TCPStream",
     "TLSStream",
     "Tap",

@@ -372,4 +372,5 @@ def policy_of(profile: Profile) -> Policy:
         versions=profile.tls_versions or DEFAULT.versions,
         groups=profile.groups,
         confirmation_grace=profile.confirmation_grace,
+        tickets=profile.tickets,
     )

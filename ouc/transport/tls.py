@@ -3,6 +3,10 @@
 Records leave OpenSSL in an order that the partner's sequence numbers rely on, so they are taken from the machine only
 while the send lock is held. A receiving task that has something to say (an alert, an answer to a key update) never waits
 for a sender that is stuck: whoever holds the lock takes along what it finds, so both directions keep moving.
+
+A partner that only writes never reads what a TLS 1.3 server says by itself: session tickets, answers to key updates. What
+lies unread in its socket turns its close into a reset, and the system throws away what it had not sent yet. So a server
+with late tickets says nothing before it has data of its own to send.
 """
 
 from __future__ import annotations
@@ -26,6 +30,13 @@ RECEIVE_SIZE = 65_536
 SEND_PIECE = 65_536
 # Seconds that an alert may take to leave when everything else has failed.
 _LAST_WORDS = 1.0
+# How long a partner's silence is waited for that may be a refusal still to come: so many times what its part of the
+# handshake took, and at least this long in seconds. Ours: judging a certificate is no more work than a handshake, so only
+# a slow partner needs the whole grace.
+_VERDICT_TIMES, _VERDICT_AT_LEAST = 10, 0.25
+# Bytes that a silent server keeps back: two tickets (158) and the answers to a hundred key updates. A partner that asks
+# for more of them without ever being sent data would otherwise fill the memory.
+_KEPT_BACK = 4096
 
 _T = TypeVar("_T")
 
@@ -39,8 +50,8 @@ class TLSStream(trio.abc.Stream):
     Args:
         transport: Carries the records; closed with this stream.
         engine: The machine, fresh.
-        late_tickets: On a TLS 1.3 server: keep the session tickets back until the first data. Over a transport where
-            each side sends only when the other reads, early tickets would leave both waiting.
+        late_tickets: On a TLS 1.3 server, without effect elsewhere: say nothing by itself before the first data or the
+            end. Needed also where each side sends only when the other reads: early tickets would leave both waiting.
         budget: Calls in a row that may skip trio's schedule point.
     """
 
@@ -51,8 +62,9 @@ class TLSStream(trio.abc.Stream):
         self._engine = engine
         self._late_tickets = late_tickets
         self._lock = trio.Lock()
-        self._closed = self._torn = False
+        self._closed = self._torn = self._silent = False
         self._early = self._held = b""
+        self._handshake_took = 0.0
         self._sending = OneTask("another task is already sending on this connection")
         self._receiving = OneTask("another task is already receiving on this connection")
         self._send_budget, self._receive_budget = Budget(budget), Budget(budget)
@@ -103,23 +115,26 @@ class TLSStream(trio.abc.Stream):
         with self._receiving:
             self._check_open()
             await trio.lowlevel.checkpoint()
+            began = trio.current_time()
             with _broken():
                 while await self._step(self._engine.handshake) is Need.READ:
                     await self._pump()
-                if self._late_tickets:
-                    self._held = self._engine.take()
+                self._handshake_took = trio.current_time() - began
+                self._silent = self._late_tickets and self._engine.gives_tickets
                 await self._end_handshake()
 
     async def confirm(self, grace: float) -> None:
         """On a client whose certificate was asked for: wait until the server has accepted it.
 
         Under TLS 1.3 the server's verdict follows the handshake. A server that has said anything since has accepted; one
-        that stays silent for `grace` seconds is taken at its silence.
+        that stays silent is taken at its silence after ten times what the handshake took, 0.25 s at least and `grace`
+        seconds at most.
 
         Raises:
             trio.BrokenResourceError: The server refused; `explain` tells why.
         """
-        with self._receiving, _broken(), trio.move_on_after(grace):
+        enough = min(grace, max(_VERDICT_AT_LEAST, _VERDICT_TIMES * self._handshake_took))
+        with self._receiving, _broken(), trio.move_on_after(enough):
             while not self._engine.confirmed:
                 data = await self._step(self._engine.read)
                 if isinstance(data, bytes):
@@ -151,10 +166,11 @@ class TLSStream(trio.abc.Stream):
                     raise trio.BrokenResourceError("an earlier send was cancelled halfway")
                 # Torn until proven whole: whatever ends the sending early has left a record half sent.
                 self._torn = len(data) > 0
+                self._silent = self._silent and not len(data)
                 with _broken(), memoryview(data) as view:
                     for start in range(0, len(view), SEND_PIECE):
                         self._engine.write(view[start : start + SEND_PIECE])
-                        await self._send_records(carry=True)
+                        await self._send_records()
                 self._torn = False
             finally:
                 self._lock.release()
@@ -214,7 +230,7 @@ class TLSStream(trio.abc.Stream):
                     trio.BrokenResourceError, trio.BusyResourceError, trio.ClosedResourceError, OUCError
                 ):
                     self._engine.close()
-                    await self._send_records(carry=True)
+                    await self._send_records()
         finally:
             await self.transport.aclose()
 
@@ -229,6 +245,7 @@ class TLSStream(trio.abc.Stream):
         try:
             return action()
         except OUCError:
+            self._silent = False
             with trio.move_on_after(_LAST_WORDS), contextlib.suppress(trio.BrokenResourceError, trio.BusyResourceError):
                 await self._flush()
             raise
@@ -272,17 +289,21 @@ class TLSStream(trio.abc.Stream):
         """Send what receiving gave rise to. Whoever holds the lock takes it along, so there is no need to wait."""
         if self._lock.locked():
             return
+        if self._silent:
+            self._held += self._engine.take()
+            self._silent = len(self._held) <= _KEPT_BACK
+            if self._silent:
+                return
         self._lock.acquire_nowait()
         try:
-            await self._send_records(carry=False)
+            await self._send_records()
         finally:
             self._lock.release()
 
-    async def _send_records(self, *, carry: bool) -> None:
-        """With the lock held: send all records there are, and those held back too if there is something to carry them."""
-        while records := self._engine.take() or (self._held if carry else b""):
-            if self._held:
-                records, self._held = (records if records is self._held else self._held + records), b""
+    async def _send_records(self) -> None:
+        """With the lock held: send all records there are, those that were kept back first."""
+        while records := self._held + self._engine.take():
+            self._held = b""
             # Taken from the machine, so counted by the partner: whatever ends this send early tears the stream.
             torn, self._torn = self._torn, True
             await self.transport.send_all(records)

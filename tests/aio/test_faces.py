@@ -66,17 +66,24 @@ def test_ten_partners_are_served_in_the_callers_loop() -> None:
     asyncio.run(main())
 
 
-def test_a_mistake_of_the_handler_ends_the_serving() -> None:
-    async def wrong(_: aio.Connection) -> None:
-        raise ZeroDivisionError("a mistake")
+@pytest.mark.parametrize("error", [TimeoutError, ZeroDivisionError, asyncio.CancelledError])
+def test_what_fails_in_a_handler_ends_its_own_partner_and_the_serving_goes_on(error: type[BaseException]) -> None:
+    async def wrong(connection: aio.Connection) -> None:
+        if await connection.receive(3) == b"bad":
+            raise error("a mistake")
+        await connection.send(b"good")
 
     async def main() -> None:
-        async with served(wrong) as (two, description, finished):
-            async with two.connect(description):
-                await finished()
+        async with served(wrong) as (two, description, _):
+            with pytest.raises(ouc.ConnectionLost):
+                async with two.connect(description) as connection:
+                    await connection.send(b"bad")
+                    await connection.receive(1)
+            async with two.connect(description) as connection:
+                await connection.send(b"one")
+                assert await connection.receive(4) == b"good"
 
-    with pytest.raises(ZeroDivisionError):
-        asyncio.run(main())
+    asyncio.run(main())
 
 
 def test_a_held_connection_iterates_over_changes_and_establishments() -> None:

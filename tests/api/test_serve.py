@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 import sys
+from collections.abc import Awaitable, Callable
+from functools import partial
 from ipaddress import IPv4Address
 from typing import Any
 
@@ -13,7 +16,7 @@ import trio.testing
 
 import ouc
 import ouc.api
-from ouc.api import Connection
+from ouc.api import Connection, mistakes
 from ouc.errors import ConnectionLost, LocalProtocolError, OUCError, ParameterError
 from ouc.params import TCON_IP_RFC, TCON_IP_v4, TDiag_Status
 from ouc.s7 import DataBlock
@@ -115,21 +118,118 @@ async def test_a_partner_too_many_is_reset_and_the_others_go_on() -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_a_mistake_in_the_handler_ends_the_serving() -> None:
+def _fail_in_a_group(error: Exception) -> Callable[[], Awaitable[None]]:
+    async def fail() -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_raise, error)
+            await trio.sleep_forever()
+
+    return fail
+
+
+async def _raise(error: BaseException) -> None:
+    raise error
+
+
+async def _exceed() -> None:
+    with trio.fail_after(0):
+        await trio.sleep_forever()
+
+
+# What fails in a handler because of its partner: it is silent, or its bytes are no number where one is expected.
+FAILURES: dict[str, Callable[[], Awaitable[None]]] = {
+    "TimeoutError": partial(_raise, TimeoutError("nothing came")),
+    "TooSlowError": _exceed,
+    "ValueError": partial(_raise, ValueError("not a number")),
+    "error": partial(_raise, struct.error("unpack requires 4 bytes")),
+    "ZeroDivisionError": partial(_raise, ZeroDivisionError("a mistake")),
+    "MemoryError": partial(_raise, MemoryError("a length of 4 GB")),
+    "KeyError": _fail_in_a_group(KeyError("a key that the partner names")),
+    "ConnectionLost": _fail_in_a_group(ConnectionLost("in a group", status=0x80C5)),
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+async def test_what_fails_in_a_handler_ends_its_own_partner_and_is_told_with_its_traceback(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     port = free_port()
 
-    async def wrong(connection: Connection) -> None:
-        raise ZeroDivisionError
+    async def handler(connection: Connection) -> None:
+        if await connection.receive(3) == b"bad":
+            await FAILURES[name]()
+        await connection.send(b"good")
+        await connection.receive(1)
 
-    with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True, allow_unwrapped=True):
+    async with station("PLC-1") as one, station("PLC-2") as two, trio.open_nursery() as nursery:
+        await nursery.start(one.serve, for_anybody(port), handler)
+        other = attrs.evolve(client_description(port), ConnPara=attrs.evolve(client_description(port).ConnPara, ID=2))
+        with trio.fail_after(30):
+            async with two.connect(other) as present:
+                await present.send(b"one")
+                assert await present.receive(4) == b"good"
+                for _ in range(2):
+                    with pytest.raises(ConnectionLost):
+                        async with two.connect(client_description(port)) as connection:
+                            await connection.send(b"bad")
+                            await connection.receive(1)
+                async with two.connect(client_description(port)) as connection:
+                    await connection.send(b"two")
+                    assert await connection.receive(4) == b"good"
+                assert present.established
+        nursery.cancel_scope.cancel()
+    tracebacks = [record for record in caplog.records if record.exc_info]
+    # Once per kind; a loss of the connection is the log line of every loss.
+    assert len(tracebacks) == (0 if name == "ConnectionLost" else 1)
+    assert sum("LOST" in record.getMessage() for record in caplog.records if record.name == "ouc.station") >= 2
+
+
+async def test_a_mistake_is_seen_where_the_program_has_set_up_no_log(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(mistakes, "_is_heard", lambda: False)
+    told = mistakes.Mistakes()
+    for _ in range(10):
+        assert "ZeroDivisionError" in told.failure(ZeroDivisionError("a mistake"), "192.168.0.2:2000").what
+    assert capsys.readouterr().err.count("a mistake") == 2
+
+
+@pytest.mark.parametrize("ending", [SystemExit, KeyboardInterrupt])
+async def test_what_no_partner_can_cause_ends_the_serving_also_out_of_a_group(ending: type[BaseException]) -> None:
+    port = free_port()
+
+    async def leaves(connection: Connection) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_raise, ValueError("on the way"))
+            raise ending
+
+    with pytest.RaisesGroup(ending, flatten_subgroups=True, allow_unwrapped=True):
         async with station("PLC-1") as one, station("PLC-2") as two, trio.open_nursery() as nursery:
-            await nursery.start(one.serve, for_anybody(port), wrong)
+            await nursery.start(one.serve, for_anybody(port), leaves)
             with trio.fail_after(30):
                 try:
                     async with two.connect(client_description(port)) as connection:
                         await connection.receive(1)
                 except OUCError:
                     await trio.sleep_forever()
+
+
+async def test_a_handler_that_fails_while_the_server_is_left_keeps_nobody_from_leaving() -> None:
+    port, inside = free_port(), trio.Event()
+
+    async def stubborn(connection: Connection) -> None:
+        try:
+            inside.set()
+            await trio.sleep_forever()
+        finally:
+            raise ValueError("in a finally")
+
+    with trio.fail_after(30):
+        async with station("PLC-1") as one, station("PLC-2") as two, trio.open_nursery() as nursery:
+            await nursery.start(one.serve, for_anybody(port), stubborn)
+            async with two.connect(client_description(port)):
+                await inside.wait()
+                nursery.cancel_scope.cancel()
 
 
 async def test_a_plain_function_cannot_be_a_handler() -> None:

@@ -69,16 +69,22 @@ def test_ten_partners_are_served_each_in_a_thread() -> None:
     assert failed == []
 
 
-def test_a_server_waits_and_tells_a_mistake_of_its_handler() -> None:
-    def wrong(_: sync.Conversation) -> None:
-        raise ZeroDivisionError("a mistake")
+@pytest.mark.parametrize("error", [TimeoutError, ZeroDivisionError])
+def test_what_fails_in_a_handler_ends_its_own_partner_and_the_server_goes_on(error: type[Exception]) -> None:
+    def wrong(connection: sync.Conversation) -> None:
+        if connection.receive(3) == b"bad":
+            raise error("a mistake")
+        connection.send(b"good")
 
-    with pytest.raises(ZeroDivisionError):
-        with served(wrong) as (two, description, server):
-            with pytest.raises(TimeoutError):
-                server.wait(timeout=0.01)
-            with two.connect(description, timeout=LONG):
-                server.wait(timeout=LONG)
+    with served(wrong) as (two, description, server):
+        with pytest.raises(ouc.ConnectionLost), two.connect(description, timeout=LONG) as connection:
+            connection.send(b"bad", timeout=LONG)
+            connection.receive(1, timeout=LONG)
+        with two.connect(description, timeout=LONG) as connection:
+            connection.send(b"one", timeout=LONG)
+            assert connection.receive(4, timeout=LONG) == b"good"
+        with pytest.raises(TimeoutError):
+            server.wait(timeout=0.01)
 
 
 def test_a_held_connection_comes_back_and_tells_its_changes() -> None:
