@@ -17,6 +17,7 @@ from .begin import Begin
 from .block import Block, DataBlock
 from .resolve import Library
 from .scope import Scope
+from .siblings import of_name, of_text
 from .start import unplaced
 from .text import SourceText, read_text, scan
 
@@ -186,12 +187,14 @@ class SourceFile:
             return self._optimized
         if block.kind == "TYPE":
             return False  # a type is laid out by the block that uses it
-        access = {key.casefold(): value for key, value in block.attributes.items()}.get("s7_optimized_access")
-        if access is not None:
-            return access.strip().casefold() == "true"
+        # An instance has the access of its function block, which every export of the block states.
+        owner, source = self._library.function_block(block.base) or (block, self._source)
+        said = [access for access in (_access(owner), _access(block)) if access is not None]
+        if said:
+            return said[0]
         # Without the attribute: classic blocks know standard access only, S7-1200 and S7-1500 assume the other.
-        number = block.name.text[2:]
-        classic = self.name.lower().endswith(_CLASSIC) or (not block.name.quoted and number.isdigit())
+        number = owner.name.text[2:]
+        classic = source.name.lower().endswith(_CLASSIC) or (not owner.name.quoted and number.isdigit())
         return not classic
 
     def _layout(self, block: tree.Block, scope: Scope, *, optimized: bool) -> Struct:
@@ -209,6 +212,12 @@ class SourceFile:
         if isinstance(kind, Struct):
             return kind
         return Struct([Member("THIS", kind)])
+
+
+def _access(block: tree.Block) -> bool | None:
+    """Whether a block says that it has optimized access; None where it says nothing."""
+    access = {key.casefold(): value for key, value in block.attributes.items()}.get("s7_optimized_access")
+    return None if access is None else access.strip().casefold() == "true"
 
 
 def _this(base: tree.TypeRef) -> tree.Line:
@@ -276,16 +285,19 @@ def load(
         others: Files, or folders of files, that declare types which the first one uses.
         constants: Values of constants that stand in quotes in the source, by name; an int, or a literal as text.
         structures: Declared structures by their type's name; those of `ouc.params` unless told.
-        code_page: The Windows code page of the engineering PC, which decides the bytes of Char and String.
+        code_page: The Windows code page of the engineering PC. It decides the bytes of Char and String, and how files
+            are read that have no byte order mark and are no UTF-8.
         optimized: True or False where the attribute `S7_Optimized_Access` is missing or to be overruled.
 
     Raises:
-        ParameterError: No such file, no text, larger than 8 MiB, or a syntax error, with file, line and column.
+        ParameterError: No such file, no text, another kind of export (SimaticML, SIMATIC SD), larger than 8 MiB, or a
+            syntax error, with file, line and column.
             What is wrong with one block (an unknown type, a value out of range) is raised when that block is used.
     """
     first, *rest = (Path(part) for part in (path, *others))
     files = [first, *(file for part in rest for file in _files(part) if not _same(file, first))]
-    texts = [scan(str(file), read_text(file)) for file in files]
+    page = codepage(code_page)
+    texts = [scan(str(file), read_text(file, page)) for file in files]
     return _load(texts, constants=constants, structures=structures, code_page=code_page, optimized=optimized)
 
 
@@ -299,6 +311,9 @@ def loads(
     optimized: bool | None = None,
 ) -> SourceFile:
     """The same for a source that is a string already; errors call it `name`."""
+    kind = of_name(name) or of_text(text)
+    if kind is not None:
+        raise kind.error(name)
     texts = [scan(name, text.removeprefix("\ufeff"))]
     return _load(texts, constants=constants, structures=structures, code_page=code_page, optimized=optimized)
 

@@ -84,6 +84,11 @@ class Library:
             where = Scope(source).wrong_at(block.name.line, block.name.column, "").failure.where
             raise ParameterError(f'"{block.name.text}" is declared twice', where=where)
 
+    def function_block(self, ref: TypeRef | None) -> tuple[Block, SourceText] | None:
+        """The function block that a data block is an instance of, with its file; None where it is of none."""
+        found = self._declared.get(ref.name.casefold()) if isinstance(ref, Named) else None
+        return found if found is not None and found[0].kind == "FUNCTION_BLOCK" and not _is_system(ref) else None
+
     # Types
 
     def type_of(self, ref: TypeRef, scope: Scope, depth: int = 0) -> Type:
@@ -291,7 +296,7 @@ def _local(sections: Sequence[Section]) -> dict[str, int | str]:
     return found
 
 
-def _is_system(ref: TypeRef) -> bool:
+def _is_system(ref: TypeRef | None) -> bool:
     """Whether a name means a type of Siemens', as it does without quotes."""
     return isinstance(ref, Named) and not ref.quoted and find_s7(ref.name) is not None
 

@@ -17,6 +17,7 @@ import lark
 from lark import Token, Transformer
 
 from ..errors import ParameterError
+from .siblings import SD
 from .text import SourceText
 from .tree import (
     ArrayOf,
@@ -82,6 +83,9 @@ class _Build(Transformer[Token, Any]):
 
     def attribute(self, children: list[Any]) -> tuple[str, str]:
         value = children[1].text if children[1] is not None else ""
+        quoted = isinstance(children[1], Name) and children[1].quoted
+        if quoted or children[0].text.casefold() == "s7_optimized":
+            raise _SiblingError(children[0], "")  # text sources have single quotes, and S7_Optimized_Access
         return children[0].text, value[1:-1] if value.startswith("'") else value
 
     def attributes(self, children: list[Any]) -> _Attributes:
@@ -252,6 +256,10 @@ class _WrongError(Exception):
         self.line, self.column = at.line, at.column
 
 
+class _SiblingError(_WrongError):
+    """This is a SIMATIC SD source."""
+
+
 def _flat(children: Iterable[Any]) -> list[Block]:
     blocks: list[Block] = []
     for child in children:
@@ -336,6 +344,8 @@ def parse(source: SourceText) -> list[Block]:
         at = error.pos_in_stream or 0
         what = f"{_clipped(source.text[at : at + 40])} is not expected here"
         raise _error(source, (error.line, error.column), what + _expected(error.allowed or ())) from None
+    except _SiblingError as wrong:
+        raise SD.error(f"{source.name}:{wrong.line}:{wrong.column}") from None
     except _WrongError as wrong:
         raise _error(source, (wrong.line, wrong.column), str(wrong)) from None
 

@@ -179,6 +179,18 @@ def test_hostile_sources_end_in_one_clear_error(text: str) -> None:
     assert len(str(caught.value)) < 600
 
 
+@pytest.mark.parametrize("piece", ["(", '"', "'", "P#", "a#", "{", "$", "TYPE\n", '"\n', "(*", "9", "a", "é", "{ S7_", "\n"])
+def test_four_mebibytes_of_one_thing_are_read_in_linear_time(piece: str) -> None:
+    text = piece * (4 * 2**20 // len(piece.encode()))
+    if piece == "\n":
+        assert not loads(text).blocks
+        return
+    with pytest.raises(ParameterError) as caught:
+        loads(text)
+    assert caught.value.failure.where.count(":") == 2
+    assert len(str(caught.value)) < 600
+
+
 def test_a_large_array_with_one_repetition_costs_one_copy() -> None:
     declaration = "STRUCT a : Array[0..16000000] of Byte := [16000001(7)]; END_STRUCT; END_DATA_BLOCK"
     text = HEAD.replace("FALSE", "TRUE") + declaration
@@ -251,7 +263,7 @@ def test_what_is_no_text_is_refused(tmp_path: Path, data: bytes) -> None:
 
 
 def test_a_folder_is_no_source(tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match="cannot be read"):
+    with pytest.raises(ParameterError, match="is a folder"):
         load(tmp_path)
 
 
