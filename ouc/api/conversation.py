@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import attrs
 
+from .. import causes
 from ..connection import Link
 from ..connection.area import area
 from ..errors import ConnectionLost, LocalProtocolError, ParameterError
@@ -195,9 +196,7 @@ class Conversation(ABC):
                 raise self._ended
             data = await self._arrived(limit)
             if not data:
-                self._ended = ConnectionLost(
-                    "the partner has closed the connection", status=0x80C5, where=self.partner
-                )
+                self._ended = causes.closed(self.partner)
                 raise self._ended
         if len(data) > limit:
             if self._has_messages:

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import Failure, OUCError
+import attrs
+
+from .. import status
+from ..errors import ConnectionLost, Failure, OUCError
+from . import remedies
 from .alerts import ABOUT_OUR_CERTIFICATE, ALERTS
 from .evidence import End, Evidence, Moment, Opening, Role
 from .rows import GONE, NAMED, PARTNER_CERTIFICATE, RESET, ROWS, UNKNOWN
@@ -16,7 +20,7 @@ from .table import Row
 
 __all__ = [
     "ABOUT_OUR_CERTIFICATE", "ALERTS", "GONE", "NAMED", "PARTNER_CERTIFICATE", "RESET", "ROWS", "UNKNOWN", "End", "Evidence",
-    "Moment", "Opening", "Role", "Row", "closer", "error", "failure", "find", "named",
+    "Moment", "Opening", "Role", "Row", "closed", "closer", "error", "failure", "find", "named", "with_remedy",
 ]  # fmt: skip
 
 _NAMED = {row.cause: row for row in NAMED}
@@ -40,6 +44,19 @@ def error(seen: Evidence) -> OUCError:
         return PARTNER_CERTIFICATE["bad-certificate"].kind.of(seen.verdict)
     row = find(seen) or UNKNOWN
     return row.kind.of(row.failure(seen))
+
+
+def with_remedy(failure: Failure) -> Failure:
+    """A failure that was told without one, by a rule below: by its STATUS, whichever end this is."""
+    if failure.remedy or failure.status is None:
+        return failure
+    remedy = remedies.BY_STATUS.get(failure.status) or status.explain(failure.status).remedy or remedies.INTERRUPTED
+    return attrs.evolve(failure, remedy=remedy)
+
+
+def closed(where: str) -> ConnectionLost:
+    """The partner of an established connection has closed it in order."""
+    return ConnectionLost.of(failure(Evidence(moment=Moment.ESTABLISHED, end=End.CLOSED, farewell=True, where=where)))
 
 
 def named(cause: str, seen: Evidence, **facts: Any) -> OUCError:

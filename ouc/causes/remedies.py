@@ -178,3 +178,6 @@ REISSUE: Final = (
     "Create the certificate again, issued by a CA that may issue certificates (Basic Constraints, key usage)"
 )
 REPLACE: Final = "Create the certificate again in the certificate manager, with a key and names that the rules allow"
+
+#: For a failure that comes from below with a STATUS and no remedy of its own.
+BY_STATUS: Final = {0x80C5: INTERRUPTED, 0x80C7: STALLED, 0x80E0: PARTNER_FAULT, 0x80E1: CONFIGURE[1], 0x80E2: REPLACE}

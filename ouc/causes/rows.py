@@ -286,6 +286,9 @@ NAMED: Final = (
     Row(cause="no-dns-server", status=0x80D2, what="no DNS server is configured to resolve {name}", kind=PARAMETER,
         remedy="Enter a DNS server in the device configuration, or use the partner's IP address"),
     Row(cause="iso-refused", status=0x80C5, what="the partner {how} before ISO-on-TCP was agreed on", remedy=do.SELECTORS),
+    Row(cause="plain-refused", status=0x80C5,
+        what="the partner {how} as soon as it had plain bytes: it probably expects TLS", remedy=do.SECURE,
+        meaning="a partner that speaks TLS closed a plain connection at its first bytes"),
     Row(cause="not-iso", status=0x80C7, what="ISO-on-TCP was not agreed on within {limit} s",
         remedy="Does the partner speak ISO-on-TCP on this port (TCON_IP_RFC, port 102)? Compare the protocols of both sides"),
 )  # fmt: skip

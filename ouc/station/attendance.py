@@ -11,6 +11,7 @@ from collections import deque
 
 import trio
 
+from .. import causes
 from ..connection import Link, SendJob
 from ..errors import ConnectionLost, Failure, OUCError
 from ..transport import Wire, explain
@@ -154,7 +155,7 @@ class Attendance:
             at_end = await self._rescue()
         orderly = at_end and self.loss is None
         if orderly:
-            self.loss = ConnectionLost("the partner has closed the connection", status=0x80C5, where=self.wire.partner)
+            self.loss = causes.closed(self.wire.partner)
         return orderly
 
     async def _fill(self) -> bool:

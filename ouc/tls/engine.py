@@ -35,6 +35,7 @@ __all__ = ["DataReceived", "Event", "HandshakeCompleted", "Need", "PeerClosed", 
 RECORD = 16_384
 # Records of data that make up for one message without data; see `Policy.max_key_updates`. Ours.
 _MAKES_UP = 16
+_CONNECT_AGAIN = "Connect again: a full handshake follows by itself. If it comes back, look who is at the other end"
 
 
 class Need(enum.Enum):
@@ -173,7 +174,11 @@ class TLSEngine:
             if self._beyond:
                 limit = self._policy.max_handshake
                 raise self.refuse(
-                    RemoteProtocolError(f"a handshake of more than {limit} bytes is refused", status=0x80E0)
+                    RemoteProtocolError(
+                        f"a handshake of more than {limit} bytes is refused",
+                        status=0x80E0,
+                        remedy="Look who answers there: no genuine handshake is so long. Otherwise shorten the partner's chain",
+                    )
                 ) from None
             if self._ended:
                 raise self._fail(self._witness.judge(self._ssl, None)) from None
@@ -247,6 +252,7 @@ class TLSEngine:
                     f"the partner sent {self._session.idle_messages} messages without data "
                     "(key updates, tickets, attempts to renegotiate)",
                     status=0x80E0,
+                    remedy="Look who is at the other end: no genuine partner does so. Otherwise raise `max_key_updates`",
                 )
             )
 
@@ -380,7 +386,9 @@ class TLSEngine:
         Raises:
             CertificateError: What a full handshake would have said at this moment.
         """
-        failure: Failure | None = Failure("the partner resumed a session that is not kept here", Status(0x80E1))
+        failure: Failure | None = Failure(
+            "the partner resumed a session that is not kept here", Status(0x80E1), "", _CONNECT_AGAIN
+        )
         chain: tuple[x509.Certificate, ...] = ()
         if self._offered is not None and self._session.resumed == self._offered.name:
             failure, chain = self._judge_again(self._offered)

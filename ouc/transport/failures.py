@@ -53,7 +53,8 @@ def explain(error: BaseException, *, where: str = "", seen: Evidence | None = No
     known = attrs.evolve(known, where=where or known.where)
     result: OUCError
     if isinstance(root, OUCError):
-        result = root
+        placed = attrs.evolve(root.failure, where=root.failure.where or where)
+        result = _again(root, causes.with_remedy(placed), cause=root.__cause__)
     elif isinstance(root, OSError):
         result = causes.error(_with_number(known, root))
     elif isinstance(error, trio.ClosedResourceError):

@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 import trio
 
-__all__ = ["CLIENTS", "SERVERS", "Rude", "alerting", "dial", "serve"]
+__all__ = ["CLIENTS", "SERVERS", "Rude", "alerting", "dial", "finish", "serve"]
 
 Conduct = Callable[[trio.SocketStream], Awaitable[None]]
 
@@ -64,12 +64,13 @@ def saying(data: bytes, *, after_hello: bool = True, then: str = "listen") -> Co
             await stream.receive_some()
         if data:
             await stream.send_all(data)
-        await _finish(stream, then)
+        await finish(stream, then)
 
     return conduct
 
 
-async def _finish(stream: trio.SocketStream, then: str) -> None:
+async def finish(stream: trio.SocketStream, then: str) -> None:
+    """Reset, close, or only listen from now on."""
     if then == "reset":
         _reset(stream)
         return
@@ -125,7 +126,7 @@ def shaking(then: str) -> Conduct:
             context.wrap_bio(incoming, outgoing).do_handshake()
         await stream.send_all(outgoing.read())
         await stream.receive_some()
-        await _finish(stream, then)
+        await finish(stream, then)
 
     return conduct
 

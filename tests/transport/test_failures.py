@@ -77,7 +77,7 @@ def test_a_reset_of_an_established_connection_sends_nobody_to_look_whether_a_pas
 
 
 def test_the_root_of_a_chain_of_causes_decides() -> None:
-    reason = CertificateError("no", status=0x80E4)
+    reason = CertificateError("no", status=0x80E4, remedy="Import it")
     try:
         raise trio.BrokenResourceError from reason
     except trio.BrokenResourceError as error:
@@ -106,3 +106,11 @@ def test_an_attempt_names_its_place_and_ends_with_the_command_that_looks_closer(
         assert str(told).startswith("192.168.0.1:2000: ")
         assert str(told).endswith("; look closer: ouc probe 192.168.0.1:2000")
     assert isinstance(attempt.failed(CertificateError("refused")), CertificateError)
+
+
+@pytest.mark.parametrize("status", [0x80A1, 0x80C5, 0x80C7, 0x80C9, 0x80E0, 0x80E1, 0x80E2, 0x8085, 0x8380])
+def test_a_failure_that_comes_from_below_without_a_remedy_gets_one_that_fits_both_ends(status: int) -> None:
+    told = explain(ConnectionLost("something went wrong", status=status), where="192.168.0.1:2000").failure
+    assert len(told.remedy) > 20
+    assert told.where == "192.168.0.1:2000"
+    assert (told.what, told.status) == ("something went wrong", status)
