@@ -4,8 +4,9 @@ Production hosts hold this file and never the project with the keys of its CAs. 
 payload, sealed with AES-256-GCM under a key that scrypt makes of the file's own password. It is written beside its name and
 put in place in one step; reading needs no journal, so it works from a read-only folder.
 
-A new download for the same device and password keeps the salt: a station that has opened the file once can then read its
-successor without asking for the password again, and uses it for the next handshake.
+A new download for the same device and password keeps the salt: a station that has opened the file once reads its successor at
+once, and uses it for the next handshake. A file with another salt in its place, such as another project's, costs one more
+stretching of the password.
 """
 
 from __future__ import annotations
@@ -177,17 +178,12 @@ class _File:
         self._name = name
         self._stamp = self._look()
         header, first, body = _split(name)
-        self._key: bytes | None = None
-        if "scrypt" in header:
-            if password is None:
-                raise ParameterError("the device file is protected by a password", where=name, remedy="Give its password")
-            try:
-                self._key = _key_of(header, password)
-            except OUCError as error:
-                raise ParameterError(error.failure.what, where=name) from error
-            except (KeyError, TypeError, ValueError) as error:
-                raise ParameterError("is a damaged device file", where=name) from error
-        elif password is not None:
+        self._password = password
+        # The key that the password makes, and the header's settings it was made with.
+        self._key: tuple[object, bytes] | None = None
+        if password is None and "scrypt" in header:
+            raise ParameterError("the device file is protected by a password", where=name, remedy="Give its password")
+        if password is not None and "scrypt" not in header:
             raise ParameterError("the device file is not protected; it takes no password", where=name)
         self.document = self._open(header, first, body)
         self.store = self._read(self.document)
@@ -202,9 +198,12 @@ class _File:
 
     def _open(self, header: dict[str, Any], first: bytes, body: bytes) -> dict[str, Any]:
         # Whether a file is sealed is not the file's to say once a password was given.
-        if self._key is None and "scrypt" in header:
-            raise ParameterError("the device file is protected by a password now", where=self._name)
-        plain = body if self._key is None else _unseal(self._key, first, body, self._name)
+        if self._password is None:
+            if "scrypt" in header:
+                raise ParameterError("the device file is protected by a password now", where=self._name)
+            plain = body
+        else:
+            plain = _unseal(self._sealed_with(header, self._password), first, body, self._name)
         try:
             document = json.loads(plain)
         except ValueError:
@@ -212,6 +211,20 @@ class _File:
         if not isinstance(document, dict):
             raise ParameterError("is a damaged device file", where=self._name)
         return document
+
+    def _sealed_with(self, header: dict[str, Any], password: str | bytes) -> bytes:
+        """The key, made anew where the file of another project, or of another folder, has other settings."""
+        settings = header.get("scrypt")
+        if self._key is None or self._key[0] != settings:
+            if settings is None:
+                raise ParameterError("the device file is not protected any more", where=self._name)
+            try:
+                self._key = settings, _key_of(header, password)
+            except OUCError as error:
+                raise ParameterError(error.failure.what, where=self._name) from error
+            except (KeyError, TypeError, ValueError) as error:
+                raise ParameterError("is a damaged device file", where=self._name) from error
+        return self._key[1]
 
     def _read(self, document: dict[str, Any]) -> DeviceStore:
         try:

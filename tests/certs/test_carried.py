@@ -93,6 +93,17 @@ def test_a_new_download_is_taken_over_without_the_password(tmp_path: Path) -> No
     assert before.own(9, side="server") is not device.download().own(9, side="server")
 
 
+def test_another_project_s_file_under_the_same_password_takes_the_place_of_this_one(tmp_path: Path) -> None:
+    device = carried(plant(), tmp_path / "plc-1.ouc")
+    before = device.download()
+    carried(plant(), tmp_path / "other.ouc")
+    (tmp_path / "other.ouc").replace(tmp_path / "plc-1.ouc")
+    after = device.download()
+    assert after.generation == before.generation
+    assert after.changes_from(before).renewed == tuple(before.held)
+    assert device.download() is after
+
+
 def test_a_successor_that_cannot_be_read_leaves_what_was_and_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
