@@ -43,7 +43,7 @@ TOLERATED: Final = 2
 #: Rooms, and the folders or files whose tests run them.
 ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
     "tls": ("tests/tls", "tests/attack", "tests/transport", "tests/station/test_resumption.py",
-            "tests/station/test_changed_trust.py", "tests/peers/test_standard_library.py"),
+            "tests/station/test_changed_trust.py", "tests/probe", "tests/peers/test_standard_library.py"),
     "connection": ("tests/connection", "tests/blocks", "tests/station"),
     "blocks": ("tests/blocks", "tests/station", "tests/emulator"),
     "transport": ("tests/transport", "tests/attack", "tests/peers", "tests/station", "tests/api"),
