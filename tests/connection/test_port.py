@@ -359,31 +359,6 @@ def test_when_the_communication_side_is_gone_nothing_is_left_and_everybody_is_to
     assert stirred == [1, 1, 2]
 
 
-def test_bytes_that_nobody_took_are_dropped_at_the_next_establishment_and_it_is_logged(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    bench = Bench()
-    link = bench.port.establish(ACTIVE)
-    bench.up()
-    bench.deliver(b"12345")
-    bench.lose()
-    bench.port.report(link, LinkEvent.RETRY_DUE)
-    with caplog.at_level("WARNING", "ouc.connection"):
-        bench.up()
-    assert [record.getMessage() for record in caplog.records] == [
-        "connection 1: 5 bytes that no receive job took are dropped"
-    ]
-    assert len(link.inbox) == 0
-    # Whoever waits keeps the inbox itself.
-    bench.deliver(b"12345")
-    link.watchers.append(lambda: None)
-    caplog.clear()
-    bench.lose()
-    bench.port.report(link, LinkEvent.RETRY_DUE)
-    bench.up()
-    assert caplog.records == []
-
-
 def test_a_receive_job_tells_what_it_wants_and_that_there_is_room() -> None:
     bench = Bench(receive_buffer=4)
     link = bench.port.establish(ACTIVE)
