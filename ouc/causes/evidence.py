@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import Enum
-from typing import Literal
+from typing import Final, Literal
 
 import attrs
 
 from ..errors import CertificateSummary, Failure
 from .alerts import ALERTS
 
-__all__ = ["End", "Evidence", "Moment", "Opening", "Role"]
+__all__ = ["REFUSED", "End", "Evidence", "Moment", "Opening", "Role"]
 
 #: What *we* are: `client` is the active end, which dials; `server` is the passive end, which waits.
 Role = Literal["client", "server"]
@@ -52,6 +52,10 @@ class End(Enum):
     TIMEOUT = "time limit"
 
 
+#: STATUS where the partner ends the establishment with an alert (certificates.md 4.3).
+REFUSED: Final = 0x80E1
+
+
 @attrs.frozen(kw_only=True)
 class Evidence:
     """Everything that the table of causes looks at.
@@ -80,6 +84,7 @@ class Evidence:
         own_address: Our plant address, which a partner may look for in our certificate.
         now: When, aware; needed to say that our certificate has ended.
         verdict: What is wrong with the partner's certificate; with it the rest is no longer asked.
+        refused_status: What a CPU in our place shows where the partner refuses with an alert (`Profile.refused_status`).
     """
 
     role: Role = "client"
@@ -107,6 +112,7 @@ class Evidence:
     own_address: str = ""
     now: datetime | None = None
     verdict: Failure | None = None
+    refused_status: int = REFUSED
 
     @property
     def told(self) -> int | None:

@@ -11,7 +11,7 @@ from ..errors import CertificateError, ConnectionLost, Failure, OUCError, Parame
 from ..status import Status
 from ..visible import visible
 from .alerts import ALERTS
-from .evidence import Evidence
+from .evidence import REFUSED, Evidence
 
 __all__ = ["Remedy", "Row"]
 
@@ -52,9 +52,14 @@ class Row:
         """The row, filled in with what was seen."""
         what = self.what.format(**{**_placeholders(seen), **facts})
         return Failure(
-            what, Status(self.status), seen.where, self.remedy_for(seen, **facts), cause=self.cause,
+            what, self._status(seen), seen.where, self.remedy_for(seen, **facts), cause=self.cause,
             certificate=seen.own if self.cause.startswith("own-") else None,
         )  # fmt: skip
+
+    def _status(self, seen: Evidence) -> Status:
+        """The row's STATUS; where the partner refuses with an alert, the one that the profile has for it."""
+        refused = seen.alert is not None and not seen.established and self.status == REFUSED
+        return Status(seen.refused_status if refused else self.status)
 
 
 LOST, PROTOCOL, CERTIFICATE, PARAMETER = ConnectionLost, RemoteProtocolError, CertificateError, ParameterError

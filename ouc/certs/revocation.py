@@ -27,6 +27,7 @@ def check_revocation(
     now: datetime,
     required: bool,
     warnings: list[str],
+    stale_passes: bool = True,
 ) -> tuple[int, Broken] | None:
     """The first certificate, from the root down, that is revoked or cannot be cleared.
 
@@ -36,6 +37,7 @@ def check_revocation(
         now: Time of judgement.
         required: A current list is needed for every certificate; otherwise what is there is consulted, also when stale.
         warnings: Gets a sentence for every stale list that was consulted.
+        stale_passes: A stale list passes what it does not name, where none is required.
 
     Returns:
         Depth and broken rule, None if nothing is revoked.
@@ -49,10 +51,11 @@ def check_revocation(
         if current:
             continue
         issued_by = common_name(issuer.subject)
-        if required:
+        if required or (usable and not stale_passes):
             what = "is out of date" if usable else "is not on this device"
             quoted = issued_by.replace("{", "(").replace("}", ")")
-            return depth, Broken(0x80E4, f"the revocation list of {quoted!r} {what}, and one is required for {{}}", _IMPORT)
+            told = f"the revocation list of {quoted!r} {what}, and a current one is needed for {{}}"
+            return depth, Broken(0x80E4, told, _IMPORT)
         if usable:
             warnings.append(f"the revocation list of {issued_by!r} is out of date")
     return None

@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from .. import profiles
 from ..errors import CertificateError, ParameterError
 from .entry import Facts, Summary, is_ca
 from .extensions import extension
@@ -26,8 +27,8 @@ from .links import chain_ids
 
 __all__ = ["CERTIFICATE_LIMIT", "Changes", "DeviceStore", "Held", "OwnCertificate", "Revocation", "Role", "Side", "Trust"]
 
-# Certificates on one device, every profile (certificates.md 5).
-CERTIFICATE_LIMIT: Final = 64
+# Certificates on one device: no profile has another number (certificates.md 5).
+CERTIFICATE_LIMIT: Final = profiles.DEFAULT.certificates
 
 Side: TypeAlias = Literal["server", "client"]
 Role: TypeAlias = Literal["own", "partner", "authority", "chain"]
@@ -98,6 +99,8 @@ class Trust:
             end at a self-signed certificate among them.
         crls: Revocation lists of the issuers in the pool; empty where the device's policy is `off`.
         revocation: The device's policy.
+        stale_passes: Under `if-present` a stale list is consulted and passes what it does not name; otherwise it counts as
+            a list that is missing where one is required.
     """
 
     reference: int | tuple[int, ...]
@@ -106,6 +109,7 @@ class Trust:
     pool: tuple[x509.Certificate, ...] = attrs.field(repr=False)
     crls: tuple[x509.CertificateRevocationList, ...] = attrs.field(default=(), repr=False)
     revocation: Revocation = "off"
+    stale_passes: bool = True
 
 
 @attrs.frozen
@@ -180,7 +184,7 @@ class DeviceStore:
         self._issuers = {one.id: one.issuer_id for one in self.held.values() if one.issuer_id in self.held}
         self._by_fingerprint = {one.facts.fingerprint: one.id for one in self.held.values()}
         self._own: dict[int, OwnCertificate] = {one.id: self._show(one) for one in self.held.values() if one.key is not None}
-        self._trust: dict[tuple[int | tuple[int, ...], Side], Trust] = {}
+        self._trust: dict[tuple[int | tuple[int, ...], Side, bool], Trust] = {}
         self.digest: Final = self._digest()
 
     def _digest(self) -> bytes:
@@ -241,30 +245,35 @@ class DeviceStore:
             raise CertificateError(what, status=status, where=field, remedy=remedy)
         raise self._absent(reference, field, status)
 
-    def trust(self, reference: int | Sequence[int], *, side: Side) -> Trust:
+    def trust(
+        self, reference: int | Sequence[int], *, side: Side, unknown: int | None = None, stale_passes: bool = True
+    ) -> Trust:
         """What the partner's certificate is verified with.
 
         Args:
             reference: TLSServerCertRef on the client, TLSClientCertRef on the server; 0 for every CA on the device; the
                 ID of a group; or several IDs, any of which may be in the partner's chain.
             side: Which side this device is.
+            unknown: STATUS where a certificate is not on the device, None for the default.
+            stale_passes: Under `if-present` a stale revocation list passes what it does not name.
 
         Raises:
-            CertificateError: Not on the device (16#80ED for TLSServerCertRef, 16#80E4 for TLSClientCertRef); not fit to
-                verify with (16#80E2); an intermediate or a partner's certificate without its chain up to a root, or 0 on
-                a device without CA (16#80E4).
+            CertificateError: Not on the device (`unknown`, else 16#80ED for TLSServerCertRef, 16#80E4 for TLSClientCertRef);
+                not fit to verify with (16#80E2); an intermediate or a partner's certificate without its chain up to a
+                root, or 0 on a device without CA (16#80E4).
         """
         key = reference if isinstance(reference, int) else tuple(reference)
-        found = self._trust.get((key, side))
+        found = self._trust.get((key, side, stale_passes))
         if found is None:
             # Only answers are kept, and there are no more of them than IDs, unless somebody invents tuples.
-            found = self._believe(key, side)
+            found = attrs.evolve(self._believe(key, side, unknown), stale_passes=stale_passes)
             if isinstance(key, int):
-                self._trust[key, side] = found
+                self._trust[key, side, stale_passes] = found
         return found
 
-    def _believe(self, reference: int | tuple[int, ...], side: Side) -> Trust:
+    def _believe(self, reference: int | tuple[int, ...], side: Side, unknown: int | None) -> Trust:
         field, status = ("TLSServerCertRef", 0x80ED) if side == "client" else ("TLSClientCertRef", 0x80E4)
+        status = unknown or status
         named = (reference,) if isinstance(reference, int) else reference
         ids: list[int] = []
         for one in named:

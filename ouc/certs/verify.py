@@ -211,7 +211,10 @@ def _judge(
                        path=path)  # fmt: skip
     warnings: list[str] = []
     if trust.revocation != "off":
-        found = check_revocation(path, trust.crls, now=now, required=trust.revocation == "required", warnings=warnings)
+        found = check_revocation(
+            path, trust.crls, now=now, required=trust.revocation == "required", warnings=warnings,
+            stale_passes=trust.stale_passes,
+        )  # fmt: skip
         if found is not None:
             depth, broken = found
             return _broken(_REVOCATION, broken, depth, path, tuple(warnings))

@@ -17,6 +17,7 @@ from __future__ import annotations
 import attrs
 
 from ..certs import DeviceStore, OwnCertificate, Trust
+from ..certs.snapshot import Side
 
 __all__ = ["Credentials", "resolve_credentials"]
 
@@ -41,6 +42,8 @@ def resolve_credentials(
     server_reference: int,
     client_reference: int,
     request_client_certificate: bool = False,
+    unknown_trust: int | None = None,
+    stale_crl_passes: bool = True,
 ) -> Credentials:
     """Look up both references on the device, before a packet leaves.
 
@@ -51,16 +54,17 @@ def resolve_credentials(
         client_reference: TLSClientCertRef, 0 to 4294967295.
         request_client_certificate: TLSServerReqClientCert; only looked at on the passive side, where without it the
             trust reference does not matter.
+        unknown_trust: STATUS where the trust reference names a certificate that is not on the device; None for the
+            default of the role.
+        stale_crl_passes: Under "if present" a stale revocation list is consulted and passes what it does not name.
 
     Raises:
         CertificateError: A reference does not do what its role needs: 80E9, 80ED, 80E2 or 80E4 (../design/defaults.md).
     """
-    if active:
-        return Credentials(
-            own=store.own(client_reference, side="client"),
-            trust=store.trust(server_reference, side="client"),
-        )
-    return Credentials(
-        own=store.own(server_reference, side="server"),
-        trust=store.trust(client_reference, side="server") if request_client_certificate else None,
-    )
+    side: Side = "client" if active else "server"
+    shown, believed = (client_reference, server_reference) if active else (server_reference, client_reference)
+    own = store.own(shown, side=side)
+    if not active and not request_client_certificate:
+        return Credentials(own=own)
+    trust = store.trust(believed, side=side, unknown=unknown_trust, stale_passes=stale_crl_passes)
+    return Credentials(own=own, trust=trust)

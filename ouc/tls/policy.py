@@ -58,6 +58,7 @@ class Policy:
             tickets, and its close then becomes a reset that loses what it had sent (tls-performance.md, pitfall 2).
         confirmation_grace: Seconds that a TLS 1.3 client whose certificate was asked for waits at most for the server to
             speak before the connection counts as established (certificates.md 4.3: the verdict comes after the handshake).
+        refused_status: STATUS where the partner ends the establishment with an alert (certificates.md 4.3 [I]).
         resumption: Resume sessions, in the memory of this process only, and only while the remembered chain would pass a
             full handshake (`ouc.tls.resumption`). Off, because no source says that a CPU resumes (certificates.md 6.4);
             on, it saves partners that connect again and again their signatures.
@@ -78,6 +79,7 @@ class Policy:
     send_chain: bool = False
     tickets: Tickets = "late"
     confirmation_grace: float = 1.0
+    refused_status: int = 0x80E1
     resumption: bool = False
     max_depth: int = 7
     max_handshake: int = 65_536

@@ -76,6 +76,7 @@ class Witness:
             own=None if own is None else summarize(own.certificate),
             now=self.session.clock(),
             verdict=observed.verdict if observed.alert_received is None else None,
+            refused_status=policy.refused_status,
         )
 
     def judge(self, ssl: SSL.Connection, error: SSL.Error | None) -> OUCError:

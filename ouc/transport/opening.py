@@ -16,7 +16,7 @@ import trio
 from .. import causes
 from ..causes import Evidence, Moment, Opening
 from ..certs import Device, DeviceStore
-from ..errors import CertificateError, OUCError, RemoteProtocolError
+from ..errors import CertificateError, OUCError, ParameterError, RemoteProtocolError
 from ..params import ISO_PORT, Endpoint
 from ..profiles import Profile
 from ..tls import DEFAULT, Contexts, Credentials, Policy, TLSContext, TLSEngine, TLSFacts, resolve_credentials, utc_now
@@ -326,7 +326,13 @@ class Opener:
             raise CertificateError(
                 "this station has no certificates", status=0x80E9, remedy="Give the station a device of a project"
             )
-        return self.device.download()
+        store = self.device.download()
+        if len(store.held) > self.profile.certificates:
+            raise CertificateError(
+                f"the device holds {len(store.held)} certificates, and {self.profile.name} takes {self.profile.certificates}",
+                remedy="Trust a CA instead of many certificates, or unassign what is not used",
+            )
+        return store
 
     def context(self, end: Endpoint) -> TLSContext:
         """The context for the certificates of this very moment.
@@ -341,7 +347,7 @@ class Opener:
         store = self.store()
         if self._contexts is None or self._contexts[0] != store.digest:
             self._contexts = (store.digest, Contexts(key_log=self.key_log))
-        return self._contexts[1].get(self.policy, _resolve(store, end), server_side=not end.active)
+        return self._contexts[1].get(self.policy, self._resolve(store, end), server_side=not end.active)
 
     def credentials(self, end: Endpoint) -> Credentials | None:
         """What the references of a description mean on this device now, None on a plain connection.
@@ -349,27 +355,53 @@ class Opener:
         Raises:
             CertificateError: A reference does not do what its role needs.
         """
-        return _resolve(self.store(), end) if end.secure else None
+        return self._resolve(self.store(), end) if end.secure else None
+
+    def _resolve(self, store: DeviceStore, end: Endpoint) -> Credentials:
+        profile = self.profile
+        return resolve_credentials(
+            store,
+            active=end.active,
+            server_reference=end.tls_server_cert_ref,
+            client_reference=end.tls_client_cert_ref,
+            request_client_certificate=end.request_client_certificate,
+            unknown_trust=profile.unknown_trust_server if end.active else profile.unknown_trust_client,
+            stale_crl_passes=profile.stale_crl_passes,
+        )
 
 
-def _resolve(store: DeviceStore, end: Endpoint) -> Credentials:
-    return resolve_credentials(
-        store,
-        active=end.active,
-        server_reference=end.tls_server_cert_ref,
-        client_reference=end.tls_client_cert_ref,
-        request_client_certificate=end.request_client_certificate,
-    )
+def _suites(profile: Profile) -> dict[str, tuple[str, ...]]:
+    """Cipher suites by TLS version, OpenSSL's names: those of TLS 1.3 alone begin with TLS_."""
+    named = profile.cipher_suites
+    if named is None:
+        return {"1.2": DEFAULT.suites_12, "1.3": DEFAULT.suites_13}
+    newer = tuple(one for one in named if one.startswith("TLS_"))
+    return {"1.2": tuple(one for one in named if one not in newer), "1.3": newer}
 
 
 def policy_of(profile: Profile) -> Policy:
     """TLS settings of a firmware profile, everything else as the library's default.
 
-    A firmware without TLS keeps the default: its secure descriptions are refused by the rules before TLS is asked.
+    A firmware without TLS keeps the default: its secure descriptions are refused by the rules before TLS is asked. Where the
+    profile names cipher suites they are all there are, and a version for which it names none is not offered.
+
+    Raises:
+        ParameterError: The suites belong to no version of the profile.
     """
+    versions, suites = profile.tls_versions or DEFAULT.versions, _suites(profile)
+    offered = tuple(one for one in versions if suites[one])
+    if not offered:
+        raise ParameterError(
+            "no cipher suite of the profile belongs to a TLS version that it offers",
+            where="cipher_suites",
+            remedy=f"Name suites of TLS {' or '.join(versions)}; those of TLS 1.3 begin with TLS_",
+        )
     return attrs.evolve(
         DEFAULT,
-        versions=profile.tls_versions or DEFAULT.versions,
+        versions=offered,
+        suites_12=suites["1.2"] or DEFAULT.suites_12,
+        suites_13=suites["1.3"] or DEFAULT.suites_13,
+        refused_status=profile.refused_status,
         groups=profile.groups,
         confirmation_grace=profile.confirmation_grace,
         tickets=profile.tickets,

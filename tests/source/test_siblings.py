@@ -23,10 +23,14 @@ SD = {
     "attribute of a member": 'DATA_BLOCK "X"\n VAR\n a { S7_SetPoint := "True" } : Int;\n END_VAR\nEND_DATA_BLOCK\n',
     "behind a comment": '(* { S7_Optimized_Access := \'FALSE\' } *)\n{ S7_Optimized := "FALSE" }\nDATA_BLOCK "X"\n' + BODY,
     "type": "TYPE\n    typeMotor : STRUCT\n        speed : Real;\n    END_STRUCT;\nEND_TYPE\n",
-    "program": 'FUNCTION_BLOCK "F"\n VAR_INPUT\n a : Bool;\n END_VAR\n { S7_Language := "LAD" }\n NETWORK\n RUNG wire#powerrail\n'
+    "program": 'FUNCTION_BLOCK "F"\n VAR_INPUT\n a : Bool;\n END_VAR\n'
+    ' { S7_Language := "LAD" }\n NETWORK\n RUNG wire#powerrail\n'
     " END_RUNG\n END_NETWORK\nEND_FUNCTION_BLOCK\n",
 }
-ML = '<?xml version="1.0" encoding="utf-8"?>\n<Document>\n  <Engineering version="V17" />\n  <SW.Blocks.GlobalDB ID="0"/>\n</Document>\n'
+ML = (
+    '<?xml version="1.0" encoding="utf-8"?>\n<Document>\n  <Engineering version="V17" />\n'
+    '  <SW.Blocks.GlobalDB ID="0"/>\n</Document>\n'
+)
 
 
 def refused(text: str) -> ParameterError:
@@ -46,7 +50,7 @@ def test_a_simatic_sd_source_is_recognised_by_its_text(text: str) -> None:
 @pytest.mark.parametrize("name", ["x.s7dcl", "x.S7DCL", "x.s7res", "plant.zap17", "plant.ap19", "library.zal15_1", "l.al20"])
 def test_other_exports_are_recognised_by_their_names(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text(HEAD + "STRUCT a : Int; END_STRUCT; END_DATA_BLOCK")
-    with pytest.raises(ParameterError, match="SIMATIC SD|project, archive or library") as caught:
+    with pytest.raises(ParameterError, match=r"SIMATIC SD|project, archive or library") as caught:
         load(tmp_path / name)
     assert caught.value.failure.remedy
     with pytest.raises(ParameterError):
@@ -105,8 +109,10 @@ def test_another_kind_of_file_is_told_by_its_name_with_a_remedy(data: bytes, nam
     [
         "{ S7_Optimized_Access := 'FALSE' }\nDATA_BLOCK \"X\" STRUCT a : Int; END_STRUCT; END_DATA_BLOCK",
         HEAD + 'STRUCT S7_a : Int; END_STRUCT; BEGIN\n S7_a := "MAX"; END_DATA_BLOCK',
-        HEAD + "// { S7_Optimized := \"TRUE\" }\n(* { S7_Optimized := \"TRUE\" } *) STRUCT a : String := '{S7_a := \"'; END_STRUCT; END_DATA_BLOCK",
-        'FUNCTION_BLOCK "F" VAR a : Int; END_VAR BEGIN\n{ S7_a := "x"; }\nEND_FUNCTION_BLOCK ' + HEAD + '"F" BEGIN END_DATA_BLOCK',
+        HEAD + "// { S7_Optimized := \"TRUE\" }\n(* { S7_Optimized := \"TRUE\" } *)"
+        "STRUCT a : String := '{S7_a := \"'; END_STRUCT; END_DATA_BLOCK",
+        'FUNCTION_BLOCK "F" VAR a : Int; END_VAR BEGIN\n{ S7_a := "x"; }\nEND_FUNCTION_BLOCK '
+        + HEAD + '"F" BEGIN END_DATA_BLOCK',
         'TYPE "U" : STRUCT a : Int; END_STRUCT; END_TYPE ' + HEAD + '"U" BEGIN END_DATA_BLOCK',
         "TYPE UDT5 : STRUCT a : Int; END_STRUCT; END_TYPE " + HEAD + "UDT5 BEGIN END_DATA_BLOCK",
     ],
@@ -125,7 +131,9 @@ def test_a_folder_or_a_name_that_is_none_is_told(tmp_path: Path) -> None:
         load(tmp_path / "x.db" / "y.db")
 
 
-@pytest.mark.parametrize(("page", "text"), [("cp1251", "Жёлтый"), ("cp1250", "Řízení"), ("cp1253", "Ωμέγα"), ("cp1252", "Größe")])
+@pytest.mark.parametrize(
+    ("page", "text"), [("cp1251", "Жёлтый"), ("cp1250", "Řízení"), ("cp1253", "Ωμέγα"), ("cp1252", "Größe")]
+)
 def test_the_code_page_decides_how_a_file_without_mark_is_read(page: str, text: str, tmp_path: Path) -> None:
     file = tmp_path / "x.db"
     file.write_bytes(f"{HEAD}STRUCT {text} : String[20] := '{text}'; END_STRUCT; END_DATA_BLOCK".encode(page))
@@ -140,9 +148,12 @@ ACCESS = "{{ S7_Optimized_Access := '{}' }}"
 
 
 @pytest.mark.parametrize(("function", "instance", "optimized"), [
-    ("TRUE", "FALSE", True), ("FALSE", "TRUE", False), ("FALSE", "", False), ("TRUE", "", True), ("", "FALSE", False), ("", "", True),
+    ("TRUE", "FALSE", True), ("FALSE", "TRUE", False), ("FALSE", "", False), ("TRUE", "", True),
+    ("", "FALSE", False), ("", "", True),
 ])  # fmt: skip
-def test_an_instance_has_the_access_of_its_function_block(function: str, instance: str, optimized: bool, tmp_path: Path) -> None:
+def test_an_instance_has_the_access_of_its_function_block(
+    function: str, instance: str, optimized: bool, tmp_path: Path
+) -> None:
     said = {text: ACCESS.format(text) if text else "" for text in (function, instance)}
     block = f'FUNCTION_BLOCK "F"\n{said[function]}\nVAR a : Int; END_VAR BEGIN END_FUNCTION_BLOCK\n'
     data = f'DATA_BLOCK "X"\n{said[instance]}\n"F"\nBEGIN\nEND_DATA_BLOCK\n'
