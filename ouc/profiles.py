@@ -73,6 +73,14 @@ FEATURES: Final[Mapping[str, tuple[Mapping[Family, Firmware], str]]] = {
     "tcon_param": ({"S7-1500": (2, 0)}, "B 1.8: for migration only; S7-1200 below V4.0"),
     "extended_diagnosis": ({"S7-1500": (2, 0), "S7-1500R/H": (3, 0)}, "B 1.11: TDiag_StatusExt"),
     "certificates_in_run": ({"S7-1500": (3, 1), "S7-1500R/H": (3, 1)}, "B 5, R60"),
+    # Services that certificates are made for (requirements.md R18; S7-1200 secures nothing below V4.4, R20).
+    "web_certificates": ({"S7-1500": (2, 0), "S7-1200": (4, 4), "S7-1200 G2": (1, 0), "S7-1500R/H": (3, 0)}, "R18, R20"),
+    "opc_ua_server": ({"S7-1500": (2, 0), "S7-1200": (4, 4), "S7-1200 G2": (1, 0), "S7-1500R/H": (3, 0)}, "R18, R20"),
+    "opc_ua_client": ({"S7-1500": (2, 6), "S7-1500R/H": (3, 0)}, "R18; no row names S7-1200"),
+    "secure_pg_hmi": (
+        {"S7-1500": (2, 9), "S7-1200": (4, 5), "S7-1200 G2": (1, 0), "S7-1500R/H": (3, 0)},
+        "R18; S7-1200 as its private keys are protected (C 1.6)",
+    ),
     "tcon_ends_with_error": (
         {"S7-1500": (2, 0), "S7-1200": (4, 1), "S7-1200 G2": (1, 0), "S7-1500R/H": (3, 0)},
         "B 2.1: TCON from V4.0",

@@ -12,6 +12,7 @@ from .entry import COLUMNS, Entry, Facts, Summary, Tab
 from .expiry import Expiring, Rollout, expiring, gauges, rollout
 from .opening import open_device
 from .project import Project
+from .renewal import differences
 from .snapshot import Changes, DeviceStore, OwnCertificate, Trust
 from .verify import Identity, Policy, Verdict, verify
 
@@ -32,6 +33,7 @@ __all__ = [
     "Tab",
     "Trust",
     "Verdict",
+    "differences",
     "expiring",
     "gauges",
     "open_device",

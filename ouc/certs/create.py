@@ -13,14 +13,18 @@ import attrs
 from cryptography import x509
 
 from ..errors import ParameterError
+from ..profiles import FEATURES, profile
 from .entry import Entry, Tab, der_of, path_length, summary
 from .issue import DEFAULT_DAYS, MAX_DAYS, Order, Signer, issue, moment, reissue
 from .keys import PrivateKey, key_kind, usable_by
-from .names import parse_san, san_entries, subject
+from .names import parse_san, subject
+from .renewal import renewed_end, renewed_san
 from .state import DeviceConfig, Draft
 from .templates import TEMPLATES, Template, template
 
-__all__ = ["APPLICATION_URI", "DEFAULT_CAS", "Issuer", "Wish", "create", "default_ca", "default_cas", "renew", "replace"]
+__all__ = [
+    "APPLICATION_URI", "DEFAULT_CAS", "Issuer", "Wish", "create", "default_ca", "default_cas", "lacking", "renew", "replace",
+]  # fmt: skip
 
 Issuer: TypeAlias = int | Literal["self"] | None
 
@@ -119,6 +123,11 @@ def create(draft: Draft, wish: Wish) -> Entry:
     """
     row = template(wish.usage)
     device = draft.device(wish.device) if wish.device else None
+    if device is not None and (since := lacking(device, row)):
+        raise ParameterError(
+            f"the firmware of {device.name}, {device.profile}, has no certificates for {row.screen!r}; {since}",
+            where="usage", remedy="If the device has other firmware, say so: ouc device set --profile",
+        )  # fmt: skip
     issuer_id = _issuer(draft, wish.issuer, row, device)
     signer = None if issuer_id is None else draft.signer(issuer_id)
     kind = key_kind(wish.key or row.key)
@@ -177,6 +186,18 @@ def notes(entry: Entry, row: Template | None, device: DeviceConfig | None) -> tu
     if row is not None and row.addresses and not row.opc_ua and not facts.addresses:
         found.append("no IP address in the subjectAltName: partners that check it will refuse it (R144)")
     return tuple(found)
+
+
+def lacking(device: DeviceConfig, row: Template) -> str:
+    """Since when the device's family has the service of a template, where its firmware lacks it; empty if it has it."""
+    try:
+        known = profile(device.profile) if device.profile else None
+    except ParameterError:  # a project of an earlier version took any text
+        return ""
+    if known is None or row.is_ca or known.has(row.feature):
+        return ""
+    first = FEATURES[row.feature][0].get(known.family)
+    return f"{known.family} has them from V{first[0]}.{first[1]} on" if first else f"no {known.family} has them"
 
 
 def _issuer(draft: Draft, wanted: Issuer, row: Template, device: DeviceConfig | None) -> int | None:
@@ -256,12 +277,14 @@ def renew(draft: Draft, number: int, wish: Wish, *, keep_key: bool | None) -> tu
     issuer_id = None if self_signed else _renewing_issuer(old, wish.issuer)
     signer = None if issuer_id is None else draft.signer(issuer_id)
     start, end = validity(draft.now, wish, signer)
+    if wish.days is None and wish.not_after is None:
+        end = renewed_end(old, start, signer)
     certificate = old.certificate
     name = certificate.subject
     if wish.common_name is not None:
         name = subject(wish.common_name, organization=wish.organization, country=wish.country)
     order = Order(
-        subject=name, template=row, san=parse_san(wish.san) if wish.san is not None else san_entries(certificate),
+        subject=name, template=row, san=_san_of_successor(draft, old, wish),
         not_before=start, not_after=end,
         path_length=path_length(certificate) if wish.path_length is None else wish.path_length,
         hash=wish.hash or ("sha1" if old.default_ca == "rsa-sha1" else "sha256"),
@@ -271,6 +294,10 @@ def renew(draft: Draft, number: int, wish: Wish, *, keep_key: bool | None) -> tu
     changed_name = old.certificate.subject != fresh.subject
     affected = _reissue_children(draft, entry) if old.facts.is_ca and (not keep or changed_name) else ()
     return entry, affected
+
+
+def _san_of_successor(draft: Draft, old: Entry, wish: Wish) -> tuple[x509.GeneralName, ...]:
+    return parse_san(wish.san) if wish.san is not None else renewed_san(old, draft.devices.get(old.device))
 
 
 def _renewing_issuer(old: Entry, wanted: Issuer) -> int:

@@ -13,9 +13,11 @@ from typing import Self
 import attrs
 
 from ..errors import OUCError, ParameterError
+from ..profiles import profile
+from . import devices as tables
 from . import users as people
 from .backing import Backing, MemoryBacking
-from .carried import write_device
+from .carried import open_device, write_device
 from .create import default_cas
 from .entry import summary
 from .file import FileBacking, create_file
@@ -23,7 +25,8 @@ from .issue import moment
 from .keys import KeySource, generate
 from .login import needs_password, open_file
 from .session import Session, utc_now
-from .state import Draft, Protection, State
+from .snapshot import Changes, DeviceStore
+from .state import DeviceConfig, Draft, Protection, State
 from .vault import ClearVault, Cost, LockedVault, MemoryVault, OpenVault, Right, Vault, new_rings, seal_user
 
 __all__ = ["Custody"]
@@ -168,6 +171,8 @@ class Custody(Session):
         name = user or self.user
         needs: Right = "diagnostics" if name == self.user else "administrator"
         self._change(needs, now, lambda draft: people.set_password(draft, name, password, cost or self._cost()))
+        if name == self.user:
+            self._login = self._backing.current().users[name]
 
     def remove_user(self, name: str, *, now: datetime | None = None) -> None:
         """Remove a user; one administrator has to stay."""
@@ -187,26 +192,43 @@ class Custody(Session):
         *,
         password: str | bytes | None,
         insecure_keys: bool = False,
+        in_run: bool = False,
         cost: Cost | None = None,
-    ) -> None:
+    ) -> Changes:
         """Write one device's certificates, keys and trust into a file of its own, for `Device.open` (R62).
 
         Args:
             device: Name.
-            path: The file; one that is there is replaced in one step.
+            path: The file; one that is there is replaced in one step, and what the device holds is compared with it.
             password: Of the file, not of the project.
             insecure_keys: Without a password, write the keys in clear. For laboratories.
+            in_run: Refuse what a running CPU does not take over: an ID that the older download in `path` does not have, and
+                any change below the firmware that loads certificates in RUN (R60, R61). Stations of this library take
+                everything over at their next handshake.
             cost: Of the password's stretching.
+
+        Returns:
+            What differs from the older download in `path`; everything is new where there is none that the password opens.
+
+        Raises:
+            ParameterError: Not an administrator; nothing to protect the keys; not loadable in RUN; the file cannot be written.
         """
+        state = self._backing.current()
+        self._still_logged_in(state)
         if self.right != "administrator":
-            raise ParameterError("only an administrator downloads a device", where=self.name)
+            raise ParameterError("only an administrator downloads a device", where=self.name,
+                                 remedy="Log in as an administrator: --user")  # fmt: skip
         if password is None and not insecure_keys:
             raise ParameterError("a device file needs a password", where="password", remedy="Give one")
         if password is not None and insecure_keys:
             raise ParameterError("a password and insecure keys exclude each other", where="insecure_keys",
                                  remedy="Leave one of them out")  # fmt: skip
-        config = self._backing.current().device(device)
-        write_device(path, self._download(device), config, password=password, cost=cost or self._cost())
+        config, store = state.device(device), self._download(device)
+        changes = store.changes_from(_older(path, device, password))
+        if in_run:
+            _refuse_stop(config, changes)
+        write_device(path, store, config, password=password, cost=cost or self._cost())
+        return changes
 
     def backup(self, target: str | os.PathLike[str]) -> None:
         """Copy the project into a new file, while others may go on working with it."""
@@ -222,6 +244,7 @@ class Custody(Session):
         if self.protection == "clear":
             found.append("private keys lie in the file in clear")
         state = self._backing.current()
+        found += [tables.too_many(name, count) for name, count in tables.overfull(state).items()]
         for number, entry in sorted(state.entries.items()):
             try:
                 if summary(entry.certificate) != entry.facts:
@@ -231,3 +254,36 @@ class Custody(Session):
             except OUCError as error:
                 found.append(f"certificate {number}: {error}")
         return tuple(found)
+
+
+def _older(path: str | os.PathLike[str], device: str, password: str | bytes | None) -> DeviceStore:
+    """What was downloaded into a file before; nothing where there is no such file of the device, or it does not open."""
+    try:
+        held = open_device(path, password=password)
+    except OUCError:
+        held = None
+    if held is None or held.name != device:
+        return DeviceStore(device=device, generation=0, held=())
+    return held.download()
+
+
+def loads_in_run(config: DeviceConfig) -> bool:
+    """Whether a device takes renewed certificates over without STOP (R60)."""
+    if config.kind == "PC" or not config.profile:
+        return True
+    try:
+        return profile(config.profile).has("certificates_in_run")
+    except ParameterError:  # a project of an earlier version took any text
+        return False
+
+
+def _refuse_stop(config: DeviceConfig, changes: Changes) -> None:
+    load_in_run = loads_in_run(config)
+    if config.kind == "PC" or not changes.needs_stop(load_in_run=load_in_run):
+        return
+    if load_in_run:
+        ids = ", ".join(map(str, changes.added))
+        why = f"{config.name} does not have certificate {ids} yet, and a CPU takes a new ID over in STOP only (R61)"
+    else:
+        why = f"{config.profile or config.name} takes certificates over in STOP only (R59; in RUN from S7-1500 V3.1 on)"
+    raise ParameterError(why, where=config.name, remedy="Download without --in-run, and load it in STOP")

@@ -12,18 +12,24 @@ from typing import Final
 import attrs
 
 from ..errors import ParameterError
-from .create import Wish, create, renew
+from ..profiles import profile
+from .create import Wish, create, lacking, renew
 from .entry import Entry, Tab
 from .keys import PrivateKey
 from .links import chain_ids
+from .names import san_entries
+from .renewal import former_entries, renewed_san
 from .snapshot import CERTIFICATE_LIMIT, Held, Revocation, Role
 from .state import DeviceConfig, Draft, State
 from .templates import TEMPLATES
 
 __all__ = [
-    "add_device", "assign", "content", "delete", "held_by", "ids_on", "readdress", "remove_device", "set_revocation",
-    "switch_on", "unassign", "use_global_settings", "use_local_settings",
+    "SMALLER", "add_device", "assign", "check_limits", "content", "delete", "held_by", "ids_on", "overfull", "readdress",
+    "remove_device", "set_profile", "set_revocation", "switch_on", "too_many", "unassign", "use_global_settings",
+    "use_local_settings",
 ]  # fmt: skip
+
+SMALLER: Final = "Trust a CA instead of many certificates, or unassign what is not used"
 
 # "Used as" in the Assign dialog of a CP (certificates.md 1.8), and what the manager's column then says.
 ROLES: Final = {"device": "SSL certificate", "web": "Web server", "trusted": ""}
@@ -42,11 +48,41 @@ def add_device(draft: Draft, device: DeviceConfig) -> Entry | None:
                              remedy="1 to 40 characters without '/'")  # fmt: skip
     if device.kind not in ("CPU", "CP", "PC"):
         raise ParameterError(f"kind {device.kind!r} is not known", where="kind", remedy="Choose among CPU, CP, PC")
-    draft.devices[device.name] = attrs.evolve(device, addresses=_addresses(device.addresses))
+    draft.devices[device.name] = attrs.evolve(
+        device, addresses=_addresses(device.addresses), profile=_profile_name(device.profile)
+    )
     set_revocation(draft, device.name, device.revocation)
-    if device.kind != "CPU" or draft.before.mirror:
+    return _communication(draft, device.name)
+
+
+def _communication(draft: Draft, name: str) -> Entry | None:
+    """The certificate of the PG/HMI communication, for a CPU whose firmware secures it (R18, R28)."""
+    device = draft.devices[name]
+    if device.kind != "CPU" or draft.before.mirror or lacking(device, TEMPLATES["communication"]):
         return None
-    return create(draft, Wish(usage="communication", device=device.name))
+    if any(draft.entries[number].usage == "communication" for number in device.own):
+        return None
+    return create(draft, Wish(usage="communication", device=name))
+
+
+def _profile_name(given: str) -> str:
+    """A profile in the one spelling that is compared; empty for a partner without documented limits."""
+    return profile(given).name if given else ""
+
+
+def set_profile(draft: Draft, name: str, wanted: str) -> tuple[int, ...]:
+    """Another CPU or firmware for a device.
+
+    Returns:
+        IDs of its own certificates that this firmware has no use for.
+
+    Raises:
+        ParameterError: There is no such profile.
+    """
+    device = draft.devices[name] = attrs.evolve(draft.device(name), profile=_profile_name(wanted))
+    _communication(draft, name)
+    rows = ((number, TEMPLATES.get(draft.entries[number].usage)) for number in device.own)
+    return tuple(number for number, row in rows if row is not None and lacking(device, row))
 
 
 def _addresses(given: Sequence[str]) -> tuple[str, ...]:
@@ -112,21 +148,18 @@ def readdress(draft: Draft, name: str, addresses: Sequence[str], names: Sequence
     Returns:
         IDs of the certificates that still carry the old addresses and have to be renewed by hand.
     """
-    device = attrs.evolve(draft.device(name), addresses=_addresses(addresses))
-    if names is not None:
-        device = attrs.evolve(device, names=tuple(names))
-    draft.devices[name] = device
+    before = draft.device(name)
+    device = attrs.evolve(before, addresses=_addresses(addresses), names=before.names if names is None else tuple(names))
+    draft.devices[name] = device = attrs.evolve(device, former=former_entries(before, device))
     stale = []
     for number in device.own:
         entry = draft.entries[number]
-        if entry.device != name or not entry.facts.addresses or set(entry.facts.addresses) == set(device.addresses):
+        if entry.device != name or renewed_san(entry, device) == san_entries(entry.certificate):
             continue
         if device.global_settings:
             stale.append(number)
-            continue
-        others = [text for text in entry.facts.san if not text.startswith("IP:")]
-        san = [*others, *(f"IP:{one}" for one in device.addresses)]
-        renew(draft, number, Wish(usage=entry.usage, san=san), keep_key=True)
+        else:
+            renew(draft, number, Wish(usage=entry.usage), keep_key=True)
     return tuple(stale)
 
 
@@ -172,19 +205,34 @@ def assign(draft: Draft, number: int, name: str, used_as: str | None) -> Entry:
         entry = attrs.evolve(entry, used_as=row.used_as if row is not None and role == "device" else ROLES[role])
     draft.devices[name] = device
     draft.entries[number] = entry
-    check_limit(draft, device)
     draft.log(entry, "assigned", f"{name}, {role}")
     return entry
 
 
-def check_limit(draft: Draft, device: DeviceConfig) -> None:
-    """Refuse what would not fit on the device."""
-    count = len(_roles(draft.entries, device))
-    if count > CERTIFICATE_LIMIT:
-        raise ParameterError(
-            f"{count} certificates for {device.name}; at most {CERTIFICATE_LIMIT} fit", where=device.name,
-            remedy="Trust a CA instead of many certificates, or unassign what is not used",
-        )  # fmt: skip
+def overfull(state: State | Draft) -> dict[str, int]:
+    """Devices that a download would bring more certificates than fit, with how many."""
+    counts = {name: len(_roles(state.entries, device)) for name, device in state.devices.items()}
+    return {name: count for name, count in counts.items() if count > CERTIFICATE_LIMIT}
+
+
+def too_many(name: str, count: int) -> str:
+    """What is said about such a device."""
+    return f"{count} certificates for {name}; at most {CERTIFICATE_LIMIT} fit"
+
+
+def check_limits(draft: Draft) -> None:
+    """Refuse an operation after which more certificates belong to a device than fit, also by way of chains.
+
+    What was too much before, in a project of an earlier version, may become less step by step.
+
+    Raises:
+        ParameterError: There are too many; says for which device.
+    """
+    full = overfull(draft)
+    before = overfull(draft.before) if full else {}
+    for name, count in full.items():
+        if count > before.get(name, CERTIFICATE_LIMIT):
+            raise ParameterError(too_many(name, count), where=name, remedy=SMALLER)
 
 
 def unassign(draft: Draft, number: int, name: str) -> Entry:

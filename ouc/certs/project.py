@@ -57,7 +57,8 @@ class Project(Custody):
             addresses: IP addresses of every interface; they go into its certificates.
             names: DNS names.
             kind: `CPU`, `CP` (one device certificate only) or `PC`.
-            profile: Firmware profile, for warnings about what it cannot use.
+            profile: CPU and firmware, a name of `ouc.profiles.NAMES`: which services have certificates, and warnings about
+                what it cannot use. Empty for a partner without documented limits.
             global_settings: "Use global security settings"; without it the device knows only self-signed certificates
                 of its own.
             revocation: What verification on this device does with revocation lists: `off` (as a CPU), `if-present` or
@@ -96,6 +97,10 @@ class Project(Custody):
     ) -> tuple[int, ...]:
         """Change addresses. Local certificates are renewed at once; gives back the global ones to renew (R142, R143)."""
         return self._change("administrator", now, lambda draft: tables.readdress(draft, name, addresses, names))
+
+    def set_profile(self, name: str, profile: str, *, now: datetime | None = None) -> tuple[int, ...]:
+        """Another CPU or firmware (R18, R20). Gives back IDs of its certificates that this firmware has no use for."""
+        return self._change("administrator", now, lambda draft: tables.set_profile(draft, name, profile))
 
     def set_revocation(self, name: str, policy: Revocation, *, now: datetime | None = None) -> None:
         """Choose what a device does with revocation lists: `off`, `if-present`, `required`."""
@@ -173,8 +178,9 @@ class Project(Custody):
     ) -> Entry:
         """A new certificate under the same ID: new validity, algorithms, key or subjectAltName (R55).
 
-        What is not given stays as it was; the validity begins now, with the default length. Certificates that a CA with
-        a new key has signed are re-issued (`affected` lists them beforehand).
+        What is not given stays as it was: the validity begins now and has the same span, within the issuer's. Addresses
+        and names that its device has given up go, and the present ones come in (`differences` tells). Certificates that a
+        CA with a new key has signed are re-issued (`affected` lists them beforehand).
 
         Args:
             number: ID of a certificate whose private key is in the project.
@@ -289,6 +295,8 @@ class Project(Custody):
         state = self._backing.current()
         entry = state.entry(number)
         with_key = private_key or form == "p12"
+        if with_key:
+            self._still_logged_in(state)
         if with_key and not entry.has_key:
             raise ParameterError(f"the private key of certificate {number} is not in the project", where=self.name)
         if with_key and self.right != "administrator":

@@ -65,8 +65,8 @@ def device_row(device: DeviceConfig) -> str:
 
 def device_from(name: str, text: str) -> DeviceConfig:
     """The inverse of `device_row`."""
-    row = json.loads(text)
-    _tuples(row, "addresses", "names", "own", "partners")
+    row = {"former": (), **json.loads(text)}
+    _tuples(row, "addresses", "names", "own", "partners", "former")
     return DeviceConfig(name=name, **row)
 
 

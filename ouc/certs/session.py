@@ -19,9 +19,9 @@ from .issue import moment
 from .keys import KeySource, PrivateKey, generate, spki
 from .names import common_name, issuer_text
 from .revoke import crl_of
-from .snapshot import DeviceStore
+from .snapshot import CERTIFICATE_LIMIT, DeviceStore
 from .state import DeviceConfig, Draft, Event, Group, Protection, Sighting, State
-from .vault import Right, Vault
+from .vault import LockedVault, Right, User, Vault
 
 __all__ = ["Session", "utc_now"]
 
@@ -52,6 +52,8 @@ class Session:
         self._make_key = make_key
         self.user = user
         self.right: Right = right
+        # As the user was at this login; a new administrator, say, begins with a login of their own.
+        self._login: User | None = backing.current().users.get(user)
         self._told: dict[str, str] = {}
         self._stores: dict[str, tuple[State, tuple[object, ...], DeviceStore]] = {}
 
@@ -121,6 +123,10 @@ class Session:
         """The devices and their tables, by name."""
         return tuple(one for _, one in sorted(self._backing.current().devices.items()))
 
+    def overfull(self) -> dict[str, int]:
+        """Devices that more certificates belong to than fit (64), with how many. Such a device cannot be used."""
+        return tables.overfull(self._backing.current())
+
     @property
     def groups(self) -> tuple[Group, ...]:
         """Groups of anchors, by ID."""
@@ -154,9 +160,13 @@ class Session:
         """A device as a station uses it; it follows every later change of the project.
 
         Raises:
-            ParameterError: There is no such device.
+            ParameterError: There is no such device, or more certificates belong to it than fit.
         """
-        config = self._backing.current().device(name)
+        state = self._backing.current()
+        config = state.device(name)
+        count = len(tables.ids_on(state, config))
+        if count > CERTIFICATE_LIMIT:
+            raise ParameterError(tables.too_many(name, count), where=name, remedy=tables.SMALLER)
         return Device(
             name,
             addresses=config.addresses,
@@ -249,11 +259,22 @@ class Session:
 
         def work(state: State) -> Draft:
             draft = Draft(state, vault=self._vault, now=at, make_key=self._make_key)
+            self._still_logged_in(state)
             results[:] = [operation(draft)]
+            tables.check_limits(draft)
             return draft
 
         self._backing.change(work)
         return results[0]
+
+    def _still_logged_in(self, state: State) -> None:
+        """Refuse a session whose user was removed, or has another right or password by now (R62)."""
+        if self._login is None or state.protection != "password" or isinstance(self._vault, LockedVault):
+            return
+        now = state.users.get(self.user)
+        if now != self._login:
+            what = "was removed" if now is None else "has another password or right now"
+            raise ParameterError(f"user {self.user!r} {what}", where=state.name, remedy="Log in again: open the project again")
 
     def _global(self) -> None:
         """Refuse what TIA Portal's unprotected projects cannot do (certificates.md 1.3, R141)."""

@@ -52,6 +52,7 @@ class DeviceConfig:
         own: IDs of its own certificates.
         partners: IDs in "Certificates of partner devices": CAs, intermediates, partners' certificates.
         roles: "Used as" of a CP's certificates by ID: `device`, `web`.
+        former: Addresses and names that it has given up, as subjectAltName entries (`IP:…`, `DNS:…`).
     """
 
     name: str
@@ -66,6 +67,7 @@ class DeviceConfig:
     own: tuple[int, ...] = ()
     partners: tuple[int, ...] = ()
     roles: Mapping[str, int] = attrs.field(factory=dict)
+    former: tuple[str, ...] = ()
 
     @property
     def family(self) -> str:

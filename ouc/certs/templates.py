@@ -35,6 +35,7 @@ class Template:
         addresses: The device's addresses go into the subjectAltName.
         used_as: What the column `Used as` shows once a device holds the certificate.
         default_issuer: ID of the default CA that issues it when the manager chooses.
+        feature: What the firmware must have for the service, a name of `ouc.profiles.FEATURES` (R18, R20).
     """
 
     name: str
@@ -47,6 +48,7 @@ class Template:
     addresses: bool = True
     used_as: str = "SSL certificate"
     default_issuer: int = 3
+    feature: str = "secure"
 
 
 TEMPLATES: Final[dict[str, Template]] = {
@@ -57,14 +59,16 @@ TEMPLATES: Final[dict[str, Template]] = {
         Template(name="tls-client", screen="TLS client", service="TLS", purposes=(_CLIENT,), addresses=False),
         # PG/HMI communication; the application example shows "Not assigned" for it and for the web server (R40).
         Template(name="communication", screen="TLS server", service="Communication", purposes=(_SERVER,),
-                 used_as="Not assigned"),
-        Template(name="web", screen="Web server", service="Webserver", purposes=(_SERVER,), used_as="Not assigned"),
+                 used_as="Not assigned", feature="secure_pg_hmi"),
+        Template(name="web", screen="Web server", service="Webserver", purposes=(_SERVER,), used_as="Not assigned",
+                 feature="web_certificates"),
         Template(name="opcua", screen="OPC UA server", service="OPCUA-1", purposes=(_SERVER,), key="rsa-2048",
-                 opc_ua=True, used_as="OPC UA server", default_issuer=2),
+                 opc_ua=True, used_as="OPC UA server", default_issuer=2, feature="opc_ua_server"),
         Template(name="opcua-client", screen="OPC UA client", service="OPCUA-Client", purposes=(_CLIENT,),
-                 key="rsa-2048", opc_ua=True, used_as="OPC UA client", default_issuer=2),
+                 key="rsa-2048", opc_ua=True, used_as="OPC UA client", default_issuer=2, feature="opc_ua_client"),
         Template(name="opcua-client-server", screen="OPC UA client & server", service="OPCUA-1",
-                 purposes=(_SERVER, _CLIENT), key="rsa-2048", opc_ua=True, used_as="OPC UA server", default_issuer=2),
+                 purposes=(_SERVER, _CLIENT), key="rsa-2048", opc_ua=True, used_as="OPC UA server", default_issuer=2,
+                 feature="opc_ua_client"),
         Template(name="ca", screen="Certification authority", service="CA", is_ca=True, addresses=False,
                  used_as="Certification authority"),
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ..certs import COLUMNS, Project
+from ..certs import COLUMNS, Project, differences
 from ..errors import ParameterError
 from . import _cert_files, _cert_watch
 from ._projects import (
@@ -146,8 +146,12 @@ def renew(
     password_file: PasswordFile = None,
     json: Json = False,
 ) -> None:
-    """Make a new certificate under the same ID. Download the devices afterwards."""
+    """Make a new certificate under the same ID. Download the devices afterwards.
+
+    What is not given stays: the validity begins now with the same span, and addresses are those that the device has now.
+    """
     with opened(project, password_file=password_file, user=user) as found:
+        old = found.entry(number)
         before = {entry.id: entry.facts.fingerprint for entry in found.entries()}
         entry = found.renew(
             number, keep_key=keep_key, issuer=_issuer(issuer), common_name=cn, san=san or None, key=key, hash=hash_,  # type: ignore[arg-type]
@@ -155,10 +159,13 @@ def renew(
         )  # fmt: skip
         again = [one.id for one in found.entries() if before.get(one.id) != one.facts.fingerprint and one.id != number]
         downloads = affected_devices(found, [number, *again])
+    changed = differences(old, entry)
     if json:
-        print_json({**as_json(entry), "reissued": again, "download": downloads})
+        print_json({**as_json(entry), "changed": list(changed), "reissued": again, "download": downloads})
         return
     say(f"{entry.id}  {entry.common_name}, valid to {entry.facts.not_after:%Y-%m-%d}")
+    for one in changed:
+        note(one)
     notes(entry)
     told_to_download(again, downloads)
 

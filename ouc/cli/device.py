@@ -37,6 +37,8 @@ Policy = Annotated[
     str | None, typer.Option(metavar="POLICY", help="Revocation lists: off (as a CPU), if-present or required.")
 ]
 
+Profile = Annotated[str | None, typer.Option(metavar="NAME", help="CPU and firmware, such as 'S7-1200 V4.6'.")]
+
 
 def register(app: typer.Typer) -> None:
     """Add `ouc device` with its commands."""
@@ -53,7 +55,7 @@ def add(
     dns: Names = None,
     *,
     kind: Annotated[str, typer.Option(metavar="KIND", help="CPU, CP or PC.")] = "CPU",
-    profile: Annotated[str | None, typer.Option(help="Firmware profile, such as 'S7-1200 V4.6'.")] = None,
+    profile: Profile = None,
     revocation: Policy = None,
     local: Annotated[
         bool, typer.Option("--local", help="Without global security settings: self-signed certificates only.")
@@ -84,12 +86,19 @@ def list_(project: ProjectFile, *, user: User = "admin", password_file: Password
     """List the devices with the IDs they hold."""
     with opened(project, password_file=password_file, user=user) as found:
         rows = [(device, [entry.id for entry in found.entries(device=device.name)]) for device in found.devices]
+        _tell_overfull(found)
     if json:
         print_json([{**_plain(device), "holds": ids} for device, ids in rows])
         return
     table("", ("Device", "Kind", "Profile", "Addresses", "Own", "All"), (
         (one.name, one.kind, one.profile, ", ".join(one.addresses), _ids(one.own), _ids(ids)) for one, ids in rows
     ))  # fmt: skip
+
+
+def _tell_overfull(found: Project, only: str | None = None) -> None:
+    for name, count in found.overfull().items():
+        if only in (None, name):
+            note(f"{count} certificates belong to {name}, and at most 64 fit: it cannot be used before some are unassigned")
 
 
 def _ids(ids: Any) -> str:
@@ -108,6 +117,7 @@ def show(
     with opened(project, password_file=password_file, user=user) as found:
         entries = found.entries(device=name)
         device = next(one for one in found.devices if one.name == name)
+        _tell_overfull(found, name)
     if json:
         print_json({**_plain(device), "certificates": [as_json(entry) for entry in entries]})
         return
@@ -128,15 +138,20 @@ def set_(
         bool | None, typer.Option("--global/--local", help="Use global security settings; on wipes the local manager.")
     ] = None,
     revocation: Policy = None,
+    profile: Profile = None,
     user: User = "admin",
     password_file: PasswordFile = None,
 ) -> None:
-    """Change a device: addresses, servers, the global settings switch, what it does with revocation lists."""
+    """Change a device: addresses, firmware, servers, the global settings switch, what it does with revocation lists."""
     with opened(project, password_file=password_file, user=user) as found:
         if global_settings is not None:
             gone = found.use_global_settings(name, on=global_settings)
             if gone:
                 note(f"certificates {_ids(gone)} are gone with their keys; correct the references that name them")
+        if profile is not None:
+            useless = found.set_profile(name, profile)
+            if useless:
+                note(f"{name} has no use for certificates {_ids(useless)} with this firmware")
         if address is not None or dns is not None:
             _readdress(found, name, address, dns)
         for wanted, enable in ((web_server, found.enable_web_server), (opc_ua_server, found.enable_opc_ua_server)):
@@ -173,6 +188,9 @@ def download(
     insecure_keys: Annotated[
         bool, typer.Option("--insecure-keys", help="Without password, keys in clear. Laboratories only.")
     ] = False,
+    in_run: Annotated[
+        bool, typer.Option("--in-run", help="Refuse what a running CPU does not take over, compared with FILE as it is.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Write a device file: this device's keys and trust under a password of its own, and nothing else.
@@ -186,10 +204,13 @@ def download(
     with opened(project, password_file=password_file, user=user) as found:
         found.device(name)
         secret = None if insecure_keys else new_password(device_password_file, f"Password of {output}", environment=False)
-        found.download(name, output, password=secret, insecure_keys=insecure_keys)
+        changes = found.download(name, output, password=secret, insecure_keys=insecure_keys, in_run=in_run)
         generation = found.device(name).generation
-    facts = {"file": str(output), "device": name, "generation": generation}
+    facts = {"file": str(output), "device": name, "generation": generation, **attrs.asdict(changes)}
     done(f"{output}: {name}, generation {generation}", facts, json=json)
+    for what, ids in attrs.asdict(changes).items():
+        if ids and not json:
+            note(f"{what}: {_ids(ids)}")
     if insecure_keys:
         note("the private keys in this file are in clear")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import stat
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -318,3 +319,50 @@ def test_assigning_brings_a_certificate_to_a_device_and_unassigning_takes_it_awa
     shell("cert", "unassign", shell.plant, 2, "PLC-1")
     with Project.open(shell.plant, password=PASSWORD) as found, pytest.raises(CertificateError, match="not on PLC-1"):
         found.device("PLC-1").download().trust(2, side="client")
+
+
+def test_a_renewal_keeps_the_span_takes_the_present_addresses_and_notes_the_differences(shell: Shell) -> None:
+    shell("cert", "new", shell.plant, "--usage", "tls", "--device", "PLC-1", "--days", 730)
+    assert shell.json("cert", "renew", shell.plant, 5)["changed"] == []
+    shell("device", "set", shell.plant, "PLC-1", "--address", "10.0.0.1")
+    renewed = shell.json("cert", "renew", shell.plant, 5)
+    assert renewed["san"] == ["IP:10.0.0.1"]
+    assert renewed["changed"] == ["subjectAltName: without IP:192.168.0.1, with IP:10.0.0.1"]
+    assert (datetime.fromisoformat(renewed["valid_to"]) - datetime.fromisoformat(renewed["valid_from"])).days == 730
+    assert shell.json("cert", "renew", shell.plant, 5, "--days", 30)["changed"] == ["days of validity: 730 became 30"]
+
+
+def test_a_download_for_a_running_cpu_is_refused_where_it_brings_a_new_id(shell: Shell) -> None:
+    target, secret = shell.folder / "plc.device", shell.secret("device.password", "d")
+    words = ("device", "download", shell.plant, "PLC-1", "-o", target, "--device-password-file", secret)
+    with pytest.raises(ParameterError, match=r"certificate 3, 4 yet.*Download without --in-run"):
+        shell(*words, "--in-run")
+    assert not target.exists()
+    assert shell.json(*words)["added"] == [3, 4]
+    shell("cert", "renew", shell.plant, 4)
+    assert shell.json(*words, "--in-run")["renewed"] == [4]
+
+
+@pytest.mark.parametrize("command", [("device", "add", "{}", "X"), ("device", "set", "{}", "PLC-1")])
+def test_a_firmware_that_nobody_knows_is_refused_with_those_that_there_are(shell: Shell, command: tuple[str, ...]) -> None:
+    words = [word.format(shell.plant) for word in command]
+    with pytest.raises(ParameterError, match=r"no profile 'nonsense 1'.*S7-1200 V4\.6"):
+        shell(*words, "--profile", "nonsense 1")
+    assert [row["name"] for row in shell.json("device", "list", shell.plant)] == ["PLC-1"]
+
+
+def test_an_administrator_sets_the_password_of_another_user(shell: Shell) -> None:
+    shell("project", "user", "add", shell.plant, "anna", "--new-password-file", shell.secret("a", "anna"))
+    shell("project", "password", shell.plant, "--of", "anna", "--new-password-file", shell.secret("b", "better"))
+    assert shell.json("cert", "list", shell.plant, "--user", "anna", "--password-file", shell.secret("b2", "better"))
+    with pytest.raises(ParameterError, match="wrong password"):
+        shell("cert", "list", shell.plant, "--user", "anna", "--password-file", shell.secret("a2", "anna"))
+
+
+def test_a_password_for_a_project_that_has_none_is_no_agreement(shell: Shell) -> None:
+    """Somebody who gives a password expects it to be asked for: another file may lie in the place of his."""
+    bare = shell.folder / "bare.ouc"
+    shell("project", "new", bare, "--unprotected", password=None)
+    with pytest.raises(ParameterError, match="the project has no password, and one is given"):
+        shell("cert", "list", bare)
+    shell("cert", "list", bare, password=None)
