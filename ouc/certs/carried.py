@@ -18,13 +18,13 @@ import secrets
 from pathlib import Path
 from typing import Any, Final
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..errors import OUCError, ParameterError
 from ..visible import logger
 from .device import Device
 from .entry import certificate_of, der_of, summary
+from .extensions import load_crl
 from .keys import from_pkcs8, same_public_key, to_pkcs8
 from .material import SIZE_LIMIT, read_bytes
 from .snapshot import DeviceStore, Held
@@ -166,7 +166,7 @@ def _store(document: dict[str, Any]) -> DeviceStore:
         held=held,
         zero=tuple(document["zero"]),
         groups={group[0]: tuple(group[1:]) for group in document["groups"]},
-        crls=[x509.load_der_x509_crl(base64.b64decode(crl)) for crl in document["crls"]],
+        crls=[load_crl(base64.b64decode(crl)) for crl in document["crls"]],
         revocation=document["revocation"],
     )
 

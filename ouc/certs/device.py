@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 from cryptography import x509
 
 from ..errors import ParameterError
+from ..visible import logger
 from .entry import summary
 from .keys import same_public_key
 from .links import find_issuer
@@ -21,6 +22,8 @@ from .material import Material, Source, read
 from .snapshot import DeviceStore, Held, OwnCertificate, Trust, refuse_too_many
 
 __all__ = ["Device", "Resolution"]
+
+_log = logger("ouc.certs")
 
 Resolution: TypeAlias = Literal["server", "client", "trust-server", "trust-client"]
 Saw = Callable[[str, x509.Certificate, datetime], bool]
@@ -181,6 +184,9 @@ def _loose_store(name: str, trusted: Material, own: Material | None) -> DeviceSt
             )
         )  # fmt: skip
     crls: list[Any] = [*trusted.crls, *(own.crls if own is not None else ())]
+    for crl in crls:
+        if all(crl.issuer != one.subject for one in certificates.values()):
+            _log.warning("the revocation list of %s is never asked: its CA is not among the files", crl.issuer.rfc4514_string())
     return DeviceStore(
         device=name, generation=1, held=held, zero=zero, crls=crls, revocation="if-present" if crls else "off"
     )

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import SignatureAlgorithmOID
 
 from ..errors import CertificateError
-from .extensions import UNREADABLE, extension
+from .extensions import UNREADABLE, extension, load_certificate, serial_of
 from .keys import key_length, key_type
 from .names import common_name, issuer_text, san_addresses, san_entries, san_names, san_text
 from .vault import Ring
@@ -125,7 +125,7 @@ def summary(certificate: x509.Certificate) -> Summary:
             common_name=common_name(certificate.subject),
             issuer=issuer_text(certificate.issuer),
             fingerprint=certificate.fingerprint(hashes.SHA256()).hex(),
-            serial=f"{certificate.serial_number:X}",
+            serial=f"{serial_of(certificate):X}",
             not_before=certificate.not_valid_before_utc,
             not_after=certificate.not_valid_after_utc,
             algorithm=signature_algorithm(certificate),
@@ -155,7 +155,7 @@ def certificate_of(der: bytes) -> x509.Certificate:
     if len(der) > MAX_CERTIFICATE:
         raise CertificateError(f"a certificate of {len(der)} bytes; at most {MAX_CERTIFICATE} are read", status=0x80E2)
     try:
-        return x509.load_der_x509_certificate(der)
+        return load_certificate(der)
     except (ValueError, x509.InvalidVersion) as error:
         raise CertificateError(f"the certificate is damaged: {error}", status=0x80E2) from error
 

@@ -27,7 +27,7 @@ from ..errors import OUCError, ParameterError
 from .armor import PemBlock, is_pem, pem_blocks
 from .effort import refuse_costly
 from .entry import MAX_CERTIFICATE, certificate_of
-from .extensions import UNREADABLE
+from .extensions import UNREADABLE, load_certificate, load_crl
 from .keys import PrivateKey, checked, same_public_key, to_pkcs8
 
 __all__ = ["Material", "Source", "read", "read_bytes"]
@@ -208,8 +208,8 @@ def _validated(key: PrivateKey, where: str) -> PrivateKey:
 
 def _crl(der: bytes, where: str) -> x509.CertificateRevocationList:
     try:
-        return x509.load_der_x509_crl(der)
-    except ValueError as error:
+        return load_crl(der)
+    except UNREADABLE as error:
         raise ParameterError(f"the revocation list is damaged: {error}", where=where) from error
 
 
@@ -228,7 +228,7 @@ def _der(found: Material, data: bytes, password: bytes | None, where: str) -> No
     """DER says nothing about its kind: ask for each in turn. An archive comes before a key, which takes a password too."""
     if len(data) <= MAX_CERTIFICATE:
         try:
-            found.certificates.append(x509.load_der_x509_certificate(data))
+            found.certificates.append(load_certificate(data))
         except (ValueError, x509.InvalidVersion):
             pass
         else:
@@ -237,10 +237,11 @@ def _der(found: Material, data: bytes, password: bytes | None, where: str) -> No
         _archive(found, data, password, where)
         return
     try:
-        found.crls.append(x509.load_der_x509_crl(data))
+        x509.load_der_x509_crl(data)
     except ValueError:
         pass
     else:
+        found.crls.append(_crl(data, where))
         return
     try:
         x509.load_der_x509_csr(data)

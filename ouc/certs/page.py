@@ -44,14 +44,14 @@ _REFERENCES: Final = """\
 """
 
 _WHAT: Final = {
-    "readable": ("can be read, is of version 3, has names and a serial number of at most 20 octets", "80E2"),
+    "readable": ("can be read, is of version 3, has names", "80E2"),
     "validity": ("is valid at the station's time", "80E2 too early, 80E5 too late"),
     "extensions": ("has no critical extension that is unknown", "80E7"),
     "authority": ("issues only if it is a CA with the right to, within its path length", "80E2"),
     "usage": ("is meant for the partner's role", "80E2"),
     "names": ("has only names that the CAs above may certify", "80E2"),
-    "strength": ("has a key of at least 112 bits of security and no signature with SHA-1 or MD5", "80E2"),
-    "profile": ("strict policy only: what RFC 5280 demands of the issuer", "80E2"),
+    "strength": ("has a key of at least 112 bits of security, no curve without a name, no signature with SHA-1 or MD5", "80E2"),
+    "profile": ("strict policy only: what RFC 5280 demands of the issuer, such as a positive serial number", "80E2"),
 }
 
 

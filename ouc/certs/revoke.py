@@ -14,13 +14,19 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ..errors import CertificateError, ParameterError
 from .entry import Entry
+from .extensions import UNREADABLE, extension, load_crl, serial_of
 from .issue import Revoked, make_crl, reason_flag
+from .revocation import unusable
 from .state import Draft, RevocationList
 
 __all__ = ["CRL_DAYS", "empty_crl", "import_crl", "make_list", "revoke"]
 
 # Days until the next list is due, where nobody says otherwise.
 CRL_DAYS: Final = 30
+# What fits into a line of a list (RFC 5280 4.1.2.2: 20 octets, positive).
+_SERIAL_BITS: Final = 159
+
+_UNASSIGN: Final = "Take it out of the devices that trust it: ouc cert unassign"
 
 
 def revoke(draft: Draft, number: int, reason: str) -> Entry:
@@ -35,8 +41,13 @@ def revoke(draft: Draft, number: int, reason: str) -> Entry:
         raise ParameterError(f"certificate {number} was revoked on {entry.revoked:%Y-%m-%d}")
     if entry.issuer_id is None or entry.issuer_id == number:
         raise ParameterError(
-            f"certificate {number} was not issued by a CA of the project",
-            remedy="Take it out of the devices that trust it: ouc cert unassign",
+            f"certificate {number} was not issued by a CA of the project", remedy=_UNASSIGN
+        )
+    serial = serial_of(entry.certificate)
+    if serial <= 0 or serial.bit_length() > _SERIAL_BITS:
+        raise ParameterError(
+            f"no revocation list can name certificate {number}: its serial number is not positive, or longer than 20 octets",
+            remedy=_UNASSIGN,
         )
     revoked = attrs.evolve(entry, revoked=draft.now, reason=reason)
     draft.entries[number] = revoked
@@ -49,6 +60,12 @@ def revoke(draft: Draft, number: int, reason: str) -> Entry:
 def make_list(draft: Draft, issuer_id: int, days: int) -> RevocationList:
     """A new complete list of a CA: the next number, what is revoked now and what the last list said."""
     signer = draft.signer(issuer_id)
+    usage = extension(signer.certificate, x509.KeyUsage)
+    if usage is not None and not usage.crl_sign:
+        raise ParameterError(
+            f"CA {issuer_id} may not sign revocation lists (key usage without cRLSign), so nobody would believe one",
+            remedy=f"Renew the CA, which keeps its key: ouc cert renew PROJECT {issuer_id}",
+        )
     last = draft.crls.get(issuer_id)
     if last is not None and last.foreign:
         raise ParameterError(
@@ -81,12 +98,15 @@ def empty_crl(draft: Draft, issuer_id: int, days: int) -> bytes:
     Raises:
         ParameterError: Certificates of this CA are revoked: an empty list would bring them back.
     """
-    if issuer_id in draft.crls and len(crl_of(draft.crls[issuer_id].der)) > 0:
+    if issuer_id in draft.crls:
+        current = crl_of(draft.crls[issuer_id].der)
+        what = "has revoked certificates; an empty list would make them valid again" if len(current) else (
+            f"has a list already, number {draft.crls[issuer_id].number}; numbers only grow")  # fmt: skip
         raise ParameterError(
-            f"CA {issuer_id} has revoked certificates; an empty list would make them valid again",
-            remedy="Export its current list: ouc cert crl",
+            f"CA {issuer_id} {what}", remedy="Write its current list (ouc cert crl -o FILE), or make the next one (--days N)"
         )
-    crl = make_crl(draft.signer(issuer_id), (), number=1, now=draft.now, days=days)
+    # Number 0, below the first list that is kept: whoever has the empty one must take that one over.
+    crl = make_crl(draft.signer(issuer_id), (), number=0, now=draft.now, days=days)
     return crl.public_bytes(Encoding.DER)
 
 
@@ -94,12 +114,20 @@ def import_crl(draft: Draft, crl: x509.CertificateRevocationList) -> RevocationL
     """Take over a list from the CA that issued it; only a newer one replaces what is there.
 
     Raises:
-        CertificateError: No CA of the project made its signature (16#80E4).
+        CertificateError: No CA of the project made its signature, or no check could use it (16#80E4).
         ParameterError: It is older than the one that is there.
     """
+    reason = ""
     for entry in sorted(draft.entries.values(), key=lambda one: one.id):
-        if entry.facts.is_ca and entry.certificate.subject == crl.issuer and _signed(crl, entry.certificate):
-            return _take(draft, entry, crl)
+        if entry.facts.is_ca and entry.certificate.subject == crl.issuer:
+            reason = unusable(crl, entry.certificate)
+            if not reason:
+                return _take(draft, entry, crl)
+    if reason:
+        raise CertificateError(
+            f"this revocation list cannot be used: {reason}", status=0x80E4, where=crl.issuer.rfc4514_string(),
+            remedy="Get the complete list that the CA itself has signed",
+        )  # fmt: skip
     raise CertificateError(
         "no CA of the project signed this revocation list", status=0x80E4, where=crl.issuer.rfc4514_string(),
         remedy="Import the CA first",
@@ -112,20 +140,21 @@ def _take(draft: Draft, entry: Entry, crl: x509.CertificateRevocationList) -> Re
     if last is not None:
         if not last.foreign:
             raise ParameterError(f"CA {entry.id} keeps its own list here", remedy="Revoke with: ouc cert revoke")
-        older = crl_of(last.der)
-        if (number, crl.last_update_utc) < (last.number, older.last_update_utc):
-            raise ParameterError(f"revocation list {number} is older than number {last.number}, which is here already")
+        _refuse_older(crl, crl_of(last.der))
     draft.crls[entry.id] = RevocationList(entry.id, number, crl.public_bytes(Encoding.DER), foreign=True)
     draft.log(entry, "revocation list", f"number {number} imported, {len(crl)} revoked")
     return draft.crls[entry.id]
 
 
-def _signed(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
-    key = issuer.public_key()
-    try:
-        return crl.is_signature_valid(key)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
-        return False
+def _refuse_older(crl: x509.CertificateRevocationList, last: x509.CertificateRevocationList) -> None:
+    """Numbers only grow (RFC 5280 5.2.3), and dates decide between equal ones; a list without number has its date alone."""
+    numbers = crl_number(crl), crl_number(last)
+    if numbers[0] < numbers[1] or (numbers[0] == numbers[1] and crl.last_update_utc < last.last_update_utc):
+        raise ParameterError(
+            f"revocation list {numbers[0]} of {crl.last_update_utc:%Y-%m-%d %H:%M} is older than number {numbers[1]} of "
+            f"{last.last_update_utc:%Y-%m-%d %H:%M}, which is here already",
+            remedy="Get the current list of the CA",
+        )
 
 
 def crl_of(der: bytes) -> x509.CertificateRevocationList:
@@ -135,9 +164,10 @@ def crl_of(der: bytes) -> x509.CertificateRevocationList:
         ParameterError: It is damaged.
     """
     try:
-        return x509.load_der_x509_crl(der)
-    except ValueError as error:
-        raise ParameterError(f"a stored revocation list is damaged: {error}") from error
+        return load_crl(der)
+    except UNREADABLE as error:
+        what = f"a stored revocation list is damaged: {error}"
+        raise ParameterError(what, remedy="Restore a backup of the project") from error
 
 
 def crl_number(crl: x509.CertificateRevocationList) -> int:

@@ -17,7 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from .constraints import first_violation
 from .entry import is_ca
-from .extensions import complaint, extension
+from .extensions import complaint, extension, has_explicit_curve, serial_bytes, serial_of
 from .keys import key_type, strength
 from .names import san_entries
 
@@ -39,7 +39,9 @@ class Policy:
         allow_sha1: Accept signatures with SHA-1 below the root. The root's own signature proves nothing and may be SHA-1
             always, as default CA 1 is.
         max_depth: CAs in a chain.
-        strict: Also demand what RFC 5280 demands of the CA that issues: key identifiers, critical basic constraints.
+        strict: Also demand what RFC 5280 demands of the CA that issues: key identifiers, critical basic constraints,
+            positive serial numbers, numbered revocation lists; and refuse where a revocation list is there and cannot be
+            used.
     """
 
     minimum_strength: int = 112
@@ -84,8 +86,6 @@ def _readable(judgement: Judgement, depth: int) -> Broken | None:
         return Broken(0x80E2, "{} is not of X.509 version 3", _RENEW)
     if not is_ca(one) and extension(one, x509.NameConstraints) is not None:
         return Broken(0x80E2, "{} has name constraints and is no CA", _RENEW)
-    if not 0 < one.serial_number < 1 << 159:  # 20 octets, positive
-        return Broken(0x80E2, "the serial number of {} is outside 1 to 2^159", _RENEW)
     empty = not list(one.issuer) or (depth > 0 and not list(one.subject))
     unnamed = not list(one.subject) and not san_entries(one)
     return Broken(0x80E2, "{} lacks a name", _RENEW) if empty or unnamed else None
@@ -126,6 +126,9 @@ def _extensions(judgement: Judgement, depth: int) -> Broken | None:
 
 def _strength(judgement: Judgement, depth: int) -> Broken | None:
     one, policy = judgement.path[depth], judgement.policy
+    # RFC 5480 2.1.1 forbids it to everybody, and S7 controllers take two curves by name (certificates.md 6.2).
+    if has_explicit_curve(one):
+        return Broken(0x80E2, "the key of {} brings a curve of its own instead of naming one", _RENEW)
     if strength(one.public_key()) < policy.minimum_strength:
         return Broken(0x80E2, f"the key of {{}} is too weak ({key_type(one.public_key())})", _RENEW)
     if depth == len(judgement.path) - 1:
@@ -185,10 +188,16 @@ def _names(judgement: Judgement, depth: int) -> Broken | None:
 
 
 def _profile(judgement: Judgement, depth: int) -> Broken | None:
-    """RFC 5280's demands on those who issue (4.2.1.1, 4.2.1.2, 4.2.1.3, 4.2.1.6, 4.2.1.9 to 4.2.1.11)."""
+    """RFC 5280's demands on those who issue (4.1.2.2, 4.2.1.1, 4.2.1.2, 4.2.1.3, 4.2.1.6, 4.2.1.9 to 4.2.1.11).
+
+    Among them the serial number: who issues must take a positive one of at most 20 octets, who verifies should handle others
+    (4.1.2.2), and there are roots with number 0 in the field.
+    """
     if not judgement.policy.strict:
         return None
     one = judgement.path[depth]
+    if serial_of(one) <= 0 or len(serial_bytes(one)) > 20:
+        return Broken(0x80E2, "the serial number of {} is not positive, or has more than 20 octets", _RENEW)
     root = depth == len(judgement.path) - 1
     authority = extension(one, x509.AuthorityKeyIdentifier)
     if not root and (authority is None or authority.key_identifier is None):

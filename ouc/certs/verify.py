@@ -67,7 +67,7 @@ class Verdict:
         depth: Which certificate broke it: 0 is the leaf, then upward; None if there is no chain.
         certificate: That certificate.
         path: The chain that was judged, leaf first, root last; empty if none was found.
-        warnings: What did not break a rule but should be known, such as a stale revocation list.
+        warnings: What did not break a rule but should be known: revocation lists that are stale or cannot be used.
     """
 
     failure: Failure | None = None
@@ -212,7 +212,7 @@ def _judge(
     warnings: list[str] = []
     if trust.revocation != "off":
         found = check_revocation(
-            path, trust.crls, now=now, required=trust.revocation == "required", warnings=warnings,
+            path, trust.crls, now=now, required=trust.revocation == "required", strict=policy.strict, warnings=warnings,
             stale_passes=trust.stale_passes,
         )  # fmt: skip
         if found is not None:

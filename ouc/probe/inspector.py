@@ -15,6 +15,7 @@ from OpenSSL import SSL
 from ..certs import OwnCertificate
 from ..errors import OUCError
 from ..tls import ClientHello, Credentials, Policy, TLSContext, TLSEngine, read_client_hello_untrusted
+from ..tls._openssl import sent, shown
 from .observation import Role, Shown
 
 __all__ = ["Inspector"]
@@ -115,8 +116,7 @@ class Inspector(TLSEngine):
 
     def _chain(self) -> tuple[x509.Certificate, ...]:
         # OpenSSL leaves the leaf out of the chain on a server and has it in on a client.
-        leaf = self._ssl.get_peer_certificate(as_cryptography=True)
+        leaf = shown(self._ssl)
         if leaf is None:
             return ()
-        sent = self._ssl.get_peer_cert_chain(as_cryptography=True) or []
-        return (leaf, *(one for one in sent[:_MOST] if one != leaf))
+        return (leaf, *(one for one in sent(self._ssl)[:_MOST] if one != leaf))

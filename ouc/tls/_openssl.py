@@ -13,20 +13,25 @@ from datetime import datetime
 from ipaddress import IPv4Address
 from typing import Any
 
-from OpenSSL import SSL
+from cryptography import x509
+from OpenSSL import SSL, crypto
 
+from ..certs.extensions import load_certificate
 from ..errors import LocalProtocolError
 
 __all__ = [
     "LEAF_ONLY",
     "expect_address",
     "expect_name",
+    "parsed",
     "provoke_alert",
     "require_resumption",
+    "sent",
     "session_name",
     "set_groups",
     "set_signature_algorithms",
     "set_time",
+    "shown",
     "was_resumed",
 ]
 
@@ -167,6 +172,26 @@ def session_name(connection: SSL.Connection) -> bytes:
     image = _ffi.new("unsigned char[]", size)
     encode(session, _ffi.new("unsigned char **", image))
     return _field(bytes(_ffi.buffer(image, size)), 3)
+
+
+def parsed(certificate: crypto.X509) -> x509.Certificate:
+    """A certificate of OpenSSL's, whatever its serial number.
+
+    Raises:
+        One of `ouc.certs.extensions.UNREADABLE`: OpenSSL can read it and cryptography cannot.
+    """
+    return load_certificate(crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate))
+
+
+def shown(connection: SSL.Connection) -> x509.Certificate | None:
+    """The certificate that the partner showed, None if it showed none."""
+    found = connection.get_peer_certificate()
+    return None if found is None else parsed(found)
+
+
+def sent(connection: SSL.Connection) -> tuple[x509.Certificate, ...]:
+    """What the partner sent, as OpenSSL keeps it: on a client with the leaf, on a server without."""
+    return tuple(parsed(one) for one in connection.get_peer_cert_chain() or ())
 
 
 def _field(sequence: bytes, number: int) -> bytes:

@@ -20,6 +20,7 @@ from .. import certs
 from ..certs.extensions import UNREADABLE
 from ..errors import CertificateError, Failure, LocalProtocolError
 from ..status import Status
+from ..visible import logger
 from . import _openssl
 from .credentials import Credentials
 from .policy import Policy
@@ -27,6 +28,8 @@ from .resumption import LIFETIME, ClientSessions, ServerSessions, Shelf
 from .verdict import Observed, reason
 
 __all__ = ["Contexts", "TLSContext"]
+
+_log = logger("ouc.tls")
 
 _VERSIONS: Final = {"1.2": SSL.TLS1_2_VERSION, "1.3": SSL.TLS1_3_VERSION}
 
@@ -141,6 +144,9 @@ def _trust(context: SSL.Context, trust: certs.Trust | None, *, server_side: bool
     for certificate in trust.pool:
         store.add_cert(crypto.X509.from_cryptography(certificate))
 
+    # Warnings that stand in the log already: a context lives as long as the device's certificates stay what they are.
+    told: set[str] = set()
+
     def verify(connection: SSL.Connection, certificate: crypto.X509, error: int, at: int, ok: int) -> bool:
         # Called from the root down to the leaf. `ok` is OpenSSL's verdict; the first bad one is the reason.
         session: Session = connection.get_app_data()
@@ -148,17 +154,17 @@ def _trust(context: SSL.Context, trust: certs.Trust | None, *, server_side: bool
             if not session.observed.verify_result:
                 session.observed.verify_result, session.observed.verify_depth = error, at
                 with suppress(*UNREADABLE):  # to be named in the message; without it the number has to do
-                    session.observed.refused = certificate.to_cryptography()
+                    session.observed.refused = _openssl.parsed(certificate)
             return False
         try:
-            session.chain[at] = certificate.to_cryptography()
+            session.chain[at] = _openssl.parsed(certificate)
         except UNREADABLE as problem:
             session.observed.verdict = Failure(
                 f"a certificate of the partner cannot be read: {problem}", Status(0x80E2)
             )
         else:
             if at == 0:
-                session.observed.verdict = _second_opinion(session, trust)
+                session.observed.verdict = _second_opinion(session, trust, told)
         return session.observed.verdict is None
 
     mode = SSL.VERIFY_PEER | (SSL.VERIFY_FAIL_IF_NO_PEER_CERT if server_side else 0)
@@ -166,7 +172,7 @@ def _trust(context: SSL.Context, trust: certs.Trust | None, *, server_side: bool
     context.set_verify_depth(depth)
 
 
-def _second_opinion(session: Session, trust: certs.Trust) -> Failure | None:
+def _second_opinion(session: Session, trust: certs.Trust, told: set[str]) -> Failure | None:
     """Ask our own verification too.
 
     It knows what OpenSSL cannot be told: that the chain must pass through the referenced certificate, and the device's
@@ -175,6 +181,10 @@ def _second_opinion(session: Session, trust: certs.Trust) -> Failure | None:
     chain = tuple(session.chain[depth] for depth in sorted(session.chain))
     purpose: Literal["client", "server"] = "client" if session.server_side else "server"
     verdict = certs.verify(chain, purpose=purpose, trust=trust, now=session.clock())
+    for warning in verdict.warnings:
+        if warning not in told:
+            told.add(warning)
+            _log.warning("%s. Import its current one: ouc cert crl PROJECT --import FILE", warning)
     return verdict.failure
 
 

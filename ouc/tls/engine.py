@@ -423,7 +423,7 @@ class TLSEngine:
             version=self._ssl.get_protocol_version_name().replace("TLSv", "TLS "),
             suite=self._ssl.get_cipher_name() or "",
             group=self._ssl.get_group_name() or "",
-            partner=self._ssl.get_peer_certificate(as_cryptography=True),
+            partner=_openssl.shown(self._ssl),
             chain=tuple(chain[depth] for depth in sorted(chain)),
             asked_for_certificate=self._session.asked_for_certificate,
             resumed=self._resumed,

@@ -12,6 +12,7 @@ from OpenSSL import SSL
 from ..causes import End, Evidence, Role
 from ..certs.extensions import UNREADABLE
 from ..errors import OUCError
+from . import _openssl
 from .context import Session, TLSContext
 from .hello import ClientHello, read_client_hello_untrusted
 from .partner import partner_failures, summarize
@@ -115,9 +116,9 @@ class Witness:
 
     def _shown(self, ssl: SSL.Connection) -> tuple[x509.Certificate, ...]:
         """What the partner sent, as far as OpenSSL keeps it: a server throws away what it has refused."""
-        sent = () if self.session.server_side else ssl.get_peer_cert_chain(as_cryptography=True)
+        sent = () if self.session.server_side else _openssl.sent(ssl)
         if sent:
-            return tuple(sent)
+            return sent
         observed, chain = self.session.observed, dict(self.session.chain)
         if observed.refused is not None:
             chain[observed.verify_depth] = observed.refused

@@ -24,7 +24,8 @@ from ouc.status import Status
 from ouc.tls import DEFAULT, Credentials, TLSContext, TLSEngine
 from ouc.transport import TLSStream, dial, explain, listen
 
-from ..certs.matrix import CASES, Case
+from ..certs.case import Case
+from ..certs.matrix import CASES
 from ..certs.test_verify import trust_of
 from ..tls.pair import credentials
 

@@ -7,57 +7,30 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-import attrs
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ouc.certs import Identity, Policy
-from ouc.certs.issue import Order, Revoked, issue, make_crl, moment
+from ouc.certs.issue import Order, issue
 from ouc.certs.names import subject
 from ouc.certs.templates import TEMPLATES
 
+from .case import ALONE, GOOD, IMPOSTOR, LOW, MIDDLE, OTHER_ROOT, OURS, ROOT, UNKNOWN, Case, dns, ip
+from .matrix_lists import revocations
+from .matrix_numbers import curves, serials
 from .strategies import CLIENT, DAY, NOW, SERVER, Made, made, pooled, usage
 
-__all__ = ["CASES", "Case"]
-
-Crl = x509.CertificateRevocationList
-
-
-@attrs.frozen(kw_only=True)
-class Case:
-    """One row of the matrix."""
-
-    name: str
-    sent: Sequence[Made]
-    held: Sequence[Made]
-    status: int | None
-    rule: str = ""
-    purpose: str = "server"
-    reference: int = 0
-    now: datetime = NOW
-    policy: Policy | None = None
-    identity: Identity | None = None
-    crls: Sequence[Crl] = ()
-    revocation: str = "off"
-    # Why plain OpenSSL decides otherwise; empty where both must agree.
-    openssl_differs: str = ""
-
-
-def _ip(text: str) -> x509.GeneralName:
-    return x509.IPAddress(ipaddress.ip_address(text))
+__all__ = ["CASES"]
 
 
 def _net(text: str) -> x509.GeneralName:
     return x509.IPAddress(ipaddress.ip_network(text))
-
-
-def _dns(text: str) -> x509.GeneralName:
-    return x509.DNSName(text)
 
 
 def _uri(text: str) -> x509.GeneralName:
@@ -70,18 +43,6 @@ def _mail(text: str) -> x509.GeneralName:
 
 def _dir(text: str) -> x509.GeneralName:
     return x509.DirectoryName(subject(text))
-
-
-ROOT = made("Root", ca=True)
-MIDDLE = made("Middle", ROOT, ca=True)
-LOW = made("Low", MIDDLE, ca=True)
-OTHER_ROOT = made("Other root", ca=True)
-IMPOSTOR = made("Root", ca=True)
-GOOD = made("leaf", ROOT, purposes=[SERVER, CLIENT], san=[_ip("192.168.0.1"), _dns("plc-1.plant")])
-ALONE = made("alone", purposes=[SERVER, CLIENT], san=[_ip("192.168.0.1")])
-UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.4196.99.1"), b"\x05\x00")
-
-_OURS = "the rule is ours, OpenSSL does not have it"
 
 
 def _chains() -> list[Case]:
@@ -110,16 +71,16 @@ def _chains() -> list[Case]:
         Case(name="damaged signature", sent=[damaged], held=[ROOT], status=0x80E6, rule="signature"),
         Case(name="CA-issued pin with its chain", sent=[GOOD], held=[GOOD, ROOT], reference=1, status=None),
         Case(name="another leaf of the pinned leaf's CA", sent=[made("b", ROOT)], held=[GOOD, ROOT], reference=1,
-             status=0x80E4, rule="anchor", openssl_differs=_OURS),
+             status=0x80E4, rule="anchor", openssl_differs=OURS),
         Case(name="anchor is the intermediate", sent=[below], held=[MIDDLE, ROOT], reference=1, status=None),
         Case(name="anchor is the intermediate, leaf is the root's", sent=[GOOD], held=[MIDDLE, ROOT], reference=1,
-             status=0x80E4, rule="anchor", openssl_differs=_OURS),
+             status=0x80E4, rule="anchor", openssl_differs=OURS),
         Case(name="anchor is the root, leaf is the intermediate's", sent=[below], held=[ROOT, MIDDLE], reference=1,
              status=None),
         Case(name="nine CAs", sent=list(reversed(_tower(9)))[:1], held=_tower(9)[:-1], status=0x80E2, rule="chain length",
              openssl_differs="OpenSSL's limit is a setting of the context"),
         Case(name="eight CAs", sent=list(reversed(_tower(8)))[:1], held=_tower(8)[:-1], status=None),
-        Case(name="eleven certificates sent", sent=[GOOD] * 11, held=[ROOT], status=0x80E2, rule="sent", openssl_differs=_OURS),
+        Case(name="eleven certificates sent", sent=[GOOD] * 11, held=[ROOT], status=0x80E2, rule="sent", openssl_differs=OURS),
         Case(name="root without any extension", sent=[made("leaf", bare, purposes=[SERVER], key_identifiers=False)],
              held=[bare], status=0x80E2, rule="authority"),
     ]  # fmt: skip
@@ -127,8 +88,6 @@ def _chains() -> list[Case]:
 
 def _flip(certificate: x509.Certificate) -> x509.Certificate:
     """The same certificate with one bit of its signature turned, still readable."""
-    from cryptography.hazmat.primitives.serialization import Encoding
-
     der = bytearray(certificate.public_bytes(Encoding.DER))
     der[-5] ^= 1
     return x509.load_der_x509_certificate(bytes(der))
@@ -215,7 +174,7 @@ def _purposes() -> list[Case]:
         Case(name="CA for clients issues a server", sent=[made("a", client_only, purposes=[SERVER])],
              held=[ROOT, client_only], status=0x80E2, rule="usage"),
         Case(name="leaf claims to sign certificates", sent=leaf(key_usage=usage("digital_signature", "key_cert_sign")),
-             held=[ROOT], status=0x80E2, rule="authority", openssl_differs=_OURS),
+             held=[ROOT], status=0x80E2, rule="authority", openssl_differs=OURS),
     ]  # fmt: skip
 
 
@@ -270,21 +229,21 @@ def _constraints() -> list[Case]:
         return [made(title, ca, purposes=[SERVER], san=names)], [ROOT, ca]
 
     rows: list[tuple[str, tuple[list[Made], list[Made]], int | None]] = [
-        ("DNS name inside", under([_dns("plant")], None, _dns("plc-1.plant")), None),
-        ("DNS name equal", under([_dns("plc-1.plant")], None, _dns("plc-1.plant")), None),
-        ("DNS name outside", under([_dns("plant")], None, _dns("plc-1.office")), 0x80E2),
-        ("DNS name only ends alike", under([_dns("plant")], None, _dns("power-plant")), 0x80E2),
-        ("DNS name excluded", under(None, [_dns("plant")], _dns("plc-1.plant")), 0x80E2),
-        ("DNS name not excluded", under(None, [_dns("office")], _dns("plc-1.plant")), None),
-        ("DNS name permitted and excluded", under([_dns("plant")], [_dns("cell.plant")], _dns("a.cell.plant")), 0x80E2),
-        ("one of two DNS names outside", under([_dns("plant")], None, _dns("a.plant"), _dns("a.office")), 0x80E2),
-        ("DNS in capitals", under([_dns("plant")], None, _dns("PLC-1.PLANT")), None),
-        ("address inside", under([_net("192.168.0.0/24")], None, _ip("192.168.0.1")), None),
-        ("address outside", under([_net("192.168.0.0/24")], None, _ip("192.168.1.1")), 0x80E2),
-        ("address excluded", under(None, [_net("192.168.0.0/24")], _ip("192.168.0.1")), 0x80E2),
-        ("IPv6 inside", under([_net("fd00::/8")], None, _ip("fd00::1")), None),
-        ("IPv6 where IPv4 is permitted", under([_net("192.168.0.0/24")], None, _ip("fd00::1")), 0x80E2),
-        ("addresses constrained, only a DNS name there", under([_net("10.0.0.0/8")], None, _dns("plc-1.plant")), None),
+        ("DNS name inside", under([dns("plant")], None, dns("plc-1.plant")), None),
+        ("DNS name equal", under([dns("plc-1.plant")], None, dns("plc-1.plant")), None),
+        ("DNS name outside", under([dns("plant")], None, dns("plc-1.office")), 0x80E2),
+        ("DNS name only ends alike", under([dns("plant")], None, dns("power-plant")), 0x80E2),
+        ("DNS name excluded", under(None, [dns("plant")], dns("plc-1.plant")), 0x80E2),
+        ("DNS name not excluded", under(None, [dns("office")], dns("plc-1.plant")), None),
+        ("DNS name permitted and excluded", under([dns("plant")], [dns("cell.plant")], dns("a.cell.plant")), 0x80E2),
+        ("one of two DNS names outside", under([dns("plant")], None, dns("a.plant"), dns("a.office")), 0x80E2),
+        ("DNS in capitals", under([dns("plant")], None, dns("PLC-1.PLANT")), None),
+        ("address inside", under([_net("192.168.0.0/24")], None, ip("192.168.0.1")), None),
+        ("address outside", under([_net("192.168.0.0/24")], None, ip("192.168.1.1")), 0x80E2),
+        ("address excluded", under(None, [_net("192.168.0.0/24")], ip("192.168.0.1")), 0x80E2),
+        ("IPv6 inside", under([_net("fd00::/8")], None, ip("fd00::1")), None),
+        ("IPv6 where IPv4 is permitted", under([_net("192.168.0.0/24")], None, ip("fd00::1")), 0x80E2),
+        ("addresses constrained, only a DNS name there", under([_net("10.0.0.0/8")], None, dns("plc-1.plant")), None),
         ("URI inside", under([_uri("plc.plant")], None, _uri("https://plc.plant/x")), None),
         ("URI outside", under([_uri("plc.plant")], None, _uri("https://plc.office/x")), 0x80E2),
         ("e-mail inside", under([_mail("plant.example")], None, _mail("a@plant.example")), None),
@@ -297,18 +256,18 @@ def _constraints() -> list[Case]:
         Case(name=name, sent=sent, held=held, status=status, rule="names" if status else "")
         for name, (sent, held), status in rows
     ]
-    inner = x509.NameConstraints([_dns("plant")], None)
+    inner = x509.NameConstraints([dns("plant")], None)
     top = made("Constrained top", ROOT, ca=True, extra=[(inner, True)])
     free = made("Free below", top, ca=True)
     on_leaf = made("leaf", ROOT, extra=[(inner, True)])
     return [
         *cases,
-        Case(name="constraint two CAs above", sent=[made("leaf", free, san=[_dns("a.office")])], held=[ROOT, top, free],
+        Case(name="constraint two CAs above", sent=[made("leaf", free, san=[dns("a.office")])], held=[ROOT, top, free],
              status=0x80E2, rule="names"),
-        Case(name="constraint two CAs above, kept", sent=[made("leaf", free, san=[_dns("a.plant")])],
+        Case(name="constraint two CAs above, kept", sent=[made("leaf", free, san=[dns("a.plant")])],
              held=[ROOT, top, free], status=None),
         Case(name="name constraints in a leaf", sent=[on_leaf], held=[ROOT], status=0x80E2, rule="readable",
-             openssl_differs=_OURS),
+             openssl_differs=OURS),
     ]  # fmt: skip
 
 
@@ -352,7 +311,7 @@ def _sha1_leaf() -> tuple[Made, Made]:
 
 
 def _extensions() -> list[Case]:
-    crowded = [_dns(f"name-{number}.plant") for number in range(6000)]
+    crowded = [dns(f"name-{number}.plant") for number in range(6000)]
     policy = x509.PolicyConstraints(require_explicit_policy=0, inhibit_policy_mapping=None)
     any_policy = x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier("2.5.29.32.0"), None)])
     strict_ca = made("Policy CA", ROOT, ca=True, extra=[(policy, True)])
@@ -372,14 +331,14 @@ def _extensions() -> list[Case]:
         Case(name="oversized certificate", sent=[made("leaf", ROOT, san=crowded)], held=[ROOT], status=0x80E2, rule="size",
              openssl_differs="in a handshake OpenSSL's message limit answers"),
         Case(name="issuer without a name", sent=[nameless := made("x", subject_name=x509.Name([]))], held=[nameless],
-             status=0x80E2, rule="readable", openssl_differs=_OURS),
+             status=0x80E2, rule="readable", openssl_differs=OURS),
     ]  # fmt: skip
 
 
 def _identities() -> list[Case]:
-    wild = made("leaf", ROOT, purposes=[SERVER], san=[_dns("*.cell.plant")])
+    wild = made("leaf", ROOT, purposes=[SERVER], san=[dns("*.cell.plant")])
     nothing = made("192.168.0.1", ROOT, purposes=[SERVER])
-    text = made("leaf", ROOT, purposes=[SERVER], san=[_dns("192.168.0.1")])
+    text = made("leaf", ROOT, purposes=[SERVER], san=[dns("192.168.0.1")])
     address, name = ipaddress.IPv4Address("192.168.0.1"), "plc-1.plant"
     rows: list[tuple[str, Made, Identity, int | None]] = [
         ("address is there", GOOD, Identity(address=address), None),
@@ -402,51 +361,9 @@ def _identities() -> list[Case]:
     ]  # fmt: skip
 
 
-def _crl(ca: Made, *revoked: Made, start: datetime = NOW - DAY, days: int = 30, number: int = 1) -> Crl:
-    lines = [Revoked(one.certificate.serial_number, moment(start)) for one in revoked]
-    return make_crl(ca.signer, lines, number=number, now=start, days=days)
-
-
-def _revocations() -> list[Case]:
-    below = made("leaf", MIDDLE, purposes=[SERVER])
-    silent = made("CA without CRL signing", ca=True, key_usage=usage("key_cert_sign"))
-    of_silent = made("leaf", silent, purposes=[SERVER])
-    stale = _crl(ROOT, GOOD, start=NOW - 60 * DAY)
-    empty_stale = _crl(ROOT, start=NOW - 60 * DAY)
-    early = _crl(ROOT, start=NOW + DAY)
-    forged = _crl(IMPOSTOR, GOOD)
-    why = "plain OpenSSL is not asked about revocation"
-
-    def case(name: str, revocation: str, crls: Sequence[Crl], status: int | None, sent: Made = GOOD,
-             held: Sequence[Made] = (ROOT,)) -> Case:
-        return Case(name=name, sent=[sent], held=held, crls=crls, revocation=revocation, status=status,
-                    rule="revocation" if status else "", openssl_differs=why if status else "")  # fmt: skip
-
-    return [
-        case("revoked, policy off", "off", [_crl(ROOT, GOOD)], None),
-        case("revoked, if present", "if-present", [_crl(ROOT, GOOD)], 0x80E3),
-        case("revoked, required", "required", [_crl(ROOT, GOOD)], 0x80E3),
-        case("another one revoked", "required", [_crl(ROOT, ALONE)], None),
-        case("no list, if present", "if-present", [], None),
-        case("no list, required", "required", [], 0x80E4),
-        case("list of another CA, required", "required", [_crl(OTHER_ROOT)], 0x80E4),
-        case("stale list, if present", "if-present", [empty_stale], None),
-        case("stale list, required", "required", [empty_stale], 0x80E4),
-        case("stale list that names the leaf, if present", "if-present", [stale], 0x80E3),
-        case("list from the future, required", "required", [early], 0x80E4),
-        case("forged list that names the leaf", "if-present", [forged], None),
-        case("forged list, required", "required", [forged], 0x80E4),
-        case("revoked intermediate", "if-present", [_crl(ROOT, MIDDLE)], 0x80E3, below, (ROOT, MIDDLE)),
-        case("lists for the whole chain", "required", [_crl(ROOT), _crl(MIDDLE)], None, below, (ROOT, MIDDLE)),
-        case("list for the intermediate only", "required", [_crl(MIDDLE)], 0x80E4, below, (ROOT, MIDDLE)),
-        case("self-signed pin needs no list", "required", [], None, ALONE, (ALONE,)),
-        case("CA may not sign lists", "required", [_crl(silent)], 0x80E4, of_silent, (silent,)),
-        case("the newer of two lists names the leaf", "if-present", [_crl(ROOT), _crl(ROOT, GOOD, number=2)], 0x80E3),
-    ]  # fmt: skip
-
-
 _SECTIONS: Sequence[Callable[[], list[Case]]] = (
-    _chains, _dates, _purposes, _authorities, _constraints, _strengths, _extensions, _identities, _revocations,
+    _chains, _dates, _purposes, _authorities, _constraints, _strengths, _extensions, _identities, revocations,
+    serials, curves,
 )  # fmt: skip
 
 CASES: Sequence[Case] = [case for section in _SECTIONS for case in section()]

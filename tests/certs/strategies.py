@@ -10,11 +10,12 @@ from typing import Any
 
 import attrs
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ouc.certs import Device, Project, Trust
+from ouc.certs.extensions import load_certificate
 from ouc.certs.issue import Signer
 from ouc.certs.keys import PrivateKey, generate
 from ouc.certs.names import subject
@@ -146,6 +147,72 @@ def made(
         builder = builder.add_extension(extension, critical=critical)
     algorithm = digest if digest is not None else hashes.SHA256()
     return Made(builder.sign(signer.key, None if isinstance(signer.key, ed25519.Ed25519PrivateKey) else algorithm), own)
+
+
+def tlv(tag: int, *parts: bytes) -> bytes:
+    """An element of DER with the shortest length."""
+    inside = b"".join(parts)
+    size = len(inside)
+    if size < 0x80:
+        return bytes([tag, size]) + inside
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(length)]) + length + inside
+
+
+def _resigned(tbs: bytes, old: bytes, new: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Something that was signed, with other bytes in it and a right signature."""
+    assert tbs.count(old) == 1
+    body = tbs.replace(old, new)
+    size = body[1]
+    head = 2 + (size & 0x7F if size > 0x80 else 0)
+    signed = tlv(0x30, body[head:])
+    algorithm = bytes.fromhex("300a06082a8648ce3d040302")  # ecdsa-with-SHA256
+    return tlv(0x30, signed, algorithm, tlv(3, b"\0", key.sign(signed, ec.ECDSA(hashes.SHA256()))))
+
+
+def rewritten(one: Made, issuer: Made | None, old: bytes, new: bytes) -> Made:
+    """A certificate that no library builds: `old` becomes `new` in it."""
+    signer = one if issuer is None else issuer
+    return Made(load_certificate(_resigned(one.certificate.tbs_certificate_bytes, old, new, signer.key)), one.key)
+
+
+def rewritten_list(crl: x509.CertificateRevocationList, issuer: Made, old: bytes, new: bytes) -> Any:
+    """A revocation list that no library builds."""
+    return x509.load_der_x509_crl(_resigned(crl.tbs_certlist_bytes, old, new, issuer.key))
+
+
+_PLACEHOLDER = 0x5A3C5A3C5A3C5A
+
+
+def numbered(name: str, serial: bytes, issuer: Made | None = None, **options: Any) -> Made:
+    """A certificate with any serial number, as it is written."""
+    plain = made(name, issuer, serial=_PLACEHOLDER, **options)
+    return rewritten(plain, issuer, tlv(2, _PLACEHOLDER.to_bytes(7, "big")), tlv(2, serial))
+
+
+# NIST P-256 as numbers (SEC 2, 2.4.2; ECParameters of RFC 3279 2.3.5).
+_P256 = tlv(
+    0x30, tlv(2, b"\1"),
+    tlv(0x30, bytes.fromhex("06072a8648ce3d0101"), tlv(2, bytes.fromhex(
+        "00ffffffff00000001000000000000000000000000ffffffffffffffffffffffff"))),
+    tlv(0x30, tlv(4, bytes.fromhex("ffffffff00000001000000000000000000000000fffffffffffffffffffffffc")),
+        tlv(4, bytes.fromhex("5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b")),
+        tlv(3, bytes.fromhex("00c49d360886e704936a6678e1139d26b7819f7e90"))),
+    tlv(4, bytes.fromhex("046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
+                         "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5")),
+    tlv(2, bytes.fromhex("00ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551")), tlv(2, b"\1"),
+)  # fmt: skip
+
+
+def explicit(name: str, issuer: Made | None = None, **options: Any) -> Made:
+    """A certificate whose key brings the numbers of P-256 instead of its name."""
+    plain = made(name, issuer, **options)
+    point = plain.key.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    named = plain.key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    bits = tlv(3, b"\0", point)
+    return rewritten(plain, issuer, named, tlv(0x30, tlv(0x30, bytes.fromhex("06072a8648ce3d0201"), _P256), bits))
 
 
 def pem(*certificates: x509.Certificate) -> bytes:

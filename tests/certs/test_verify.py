@@ -17,7 +17,8 @@ from OpenSSL import SSL, crypto
 from ouc.certs import Trust, verify
 from ouc.certs.names import dns_matches
 
-from .matrix import CASES, GOOD, MIDDLE, OTHER_ROOT, ROOT, Case
+from .case import GOOD, MIDDLE, OTHER_ROOT, ROOT, Case
+from .matrix import CASES
 from .strategies import DAY, NOW, made, trust_in
 
 
@@ -34,7 +35,10 @@ def test_the_matrix_is_judged_as_x509_and_the_reference_demand(case: Case) -> No
     )  # fmt: skip
     assert (verdict.status, verdict.rule) == (case.status, case.rule), verdict.failure
     assert verdict.ok == (case.status is None) == bool(verdict)
+    told = [one for one in verdict.warnings if "cannot be used" in one]
+    assert any(case.warned in one for one in told) if case.warned else verdict.rule == "revocation" or not told
     if verdict.failure is not None:
+        assert verdict.failure.remedy or verdict.rule in ("sent", "size")
         assert verdict.failure.what
         assert "{" not in verdict.failure.what
 

@@ -291,12 +291,12 @@ def test_HandshakeCompleted_comes_once() -> None:
 
 
 def test_a_certificate_that_cannot_be_read_is_80E2_and_not_a_crash(monkeypatch: pytest.MonkeyPatch) -> None:
-    from OpenSSL import crypto
+    from ouc.tls import _openssl
 
-    def unreadable(_: crypto.X509) -> None:
+    def unreadable(_: object) -> None:
         raise ValueError("a version that does not exist")
 
-    monkeypatch.setattr(crypto.X509, "to_cryptography", unreadable)
+    monkeypatch.setattr(_openssl, "load_certificate", unreadable)
     joined = pair().talk()
     assert joined.client_error is not None
     assert joined.client_error.status == 0x80E2
