@@ -15,7 +15,6 @@ project, and refused if it is not. A change that was begun on the file of before
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import sqlite3
@@ -28,6 +27,7 @@ from typing import Any, Final
 import attrs
 
 from ..errors import CertificateError, ParameterError
+from ..visible import logger
 from . import authentic, database, schema
 from .authentic import Tags
 from .database import Stamp, connected, data_version, said_clearly, stamp_of
@@ -37,7 +37,7 @@ from .vault import MemoryVault
 
 __all__ = ["FileBacking", "create_file"]
 
-_log = logging.getLogger("ouc.certs")
+_log = logger("ouc.certs")
 
 # Connections that a fork has copied: SQLite forbids a child even to close them, so they are kept.
 _INHERITED: Final[list[sqlite3.Connection]] = []

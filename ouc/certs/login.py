@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sqlite3
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Final
 import attrs
 
 from ..errors import CertificateError, ParameterError
+from ..visible import logger
 from . import authentic, rows, schema
 from .database import NO_PROJECT, connect, connected, is_database, said_clearly
 from .file import FileBacking, copy_into
@@ -20,7 +20,7 @@ from .vault import ClearVault, MemoryVault, OpenVault, Right, Ring, User, Vault,
 
 __all__ = ["needs_password", "open_file"]
 
-_log = logging.getLogger("ouc.certs")
+_log = logger("ouc.certs")
 
 _NEWEST: Final = len(schema.MIGRATIONS)
 _VOUCHED: Final = 2  # the first version in which rows are authenticated

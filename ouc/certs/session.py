@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, TypeVar
@@ -11,6 +10,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from ..errors import OUCError, ParameterError
+from ..visible import logger
 from . import devices as tables
 from .backing import Backing
 from .device import Device
@@ -26,7 +26,7 @@ from .vault import LockedVault, Right, User, Vault
 __all__ = ["Session", "utc_now"]
 
 T = TypeVar("T")
-_log = logging.getLogger("ouc.certs")
+_log = logger("ouc.certs")
 
 _RANK: Final[dict[Right, int]] = {"diagnostics": 0, "standard": 1, "administrator": 2}
 

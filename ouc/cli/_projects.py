@@ -15,6 +15,7 @@ import typer
 
 from ..certs import Entry, Project
 from ..errors import ParameterError
+from ..visible import logger
 from ._show import note, print_json, say, table
 
 __all__ = [
@@ -123,7 +124,7 @@ class _Notes(logging.Handler):
 
 @contextmanager
 def _noted() -> Iterator[None]:
-    handler, log = _Notes(logging.WARNING), logging.getLogger("ouc.certs")
+    handler, log = _Notes(logging.WARNING), logger("ouc.certs")
     log.addHandler(handler)
     try:
         yield
