@@ -201,7 +201,13 @@ class Profile:
         30.0, "ours", "seconds that a connection must have been established before the pauses begin with the first one again"
     )
     retry_jitter: float = option(0.2, "D, ours", "fraction by which a pause is stretched or shortened")
-    keep_alive: float = option(30.0, "B 4.5", "seconds of silence before a TCP keep-alive probe; 0: off")
+    keep_alive: float = option(
+        30.0, "B 4.5", "seconds of silence before a TCP keep-alive probe; 0: no supervision at all"
+    )
+    keep_alive_interval: float = option(10.0, "D, ours", "seconds between two probes that nobody answers")
+    keep_alive_probes: int = option(
+        3, "D, ours", "probes without an answer until the connection is lost, also while data are on their way"
+    )
     confirmation_grace: float = option(
         1.0, "C 4.3, D", "seconds a TLS 1.3 client that showed a certificate waits at most for the server to speak"
     )

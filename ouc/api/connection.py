@@ -7,6 +7,7 @@ import contextlib
 import trio
 
 from ..connection import Link
+from ..errors import ConnectionLost
 from ..tls import TLSFacts
 from ..transport import Wire, explain
 from .conversation import Conversation
@@ -37,7 +38,7 @@ class Connection(Conversation):
     @property
     def established(self) -> bool:
         """Whether data can flow, as far as is known: what nobody reads cannot tell of its end."""
-        return not (self._closed or self._broken or self.ended)
+        return not (self._closed or self._broken or self.ended or self._wire.tcp.lost)
 
     async def _hand_over(self, data: memoryview) -> None:
         try:
@@ -56,10 +57,34 @@ class Connection(Conversation):
         self._link.received += len(data)
         return data
 
+    @property
+    def unconfirmed(self) -> int:
+        """Bytes that the partner's TCP had not confirmed when this side closed; 0 before that, and where nobody can tell.
+
+        Counted as they travel: with TLS a little more than what was sent.
+        """
+        return self._wire.tcp.unconfirmed
+
     async def aclose(self) -> None:
-        """Close so that nothing sent is lost: close_notify, FIN, and then the partner's end is awaited for a second."""
-        if not self._closed:
-            self._closed = True
-            # The station may have been left first, and has closed the socket then.
-            with contextlib.suppress(trio.ClosedResourceError):
-                await self._wire.stream.aclose()
+        """Close so that nothing sent is lost: close_notify, FIN, then wait until the partner has confirmed everything.
+
+        A partner that takes bytes, however slowly, has 60 s for that; one that takes none has 10 s. Then its own end is
+        awaited for a second. Cancelled, it closes at once.
+
+        Raises:
+            ConnectionLost: The partner did not confirm everything (16#80C4); `unconfirmed` says how much is missing.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        # The station may have been left first, and has closed the socket then.
+        with contextlib.suppress(trio.ClosedResourceError):
+            await self._wire.stream.aclose()
+        # Whoever was told that the partner has gone knows that much.
+        if self.unconfirmed and not (self._broken or self.ended):
+            raise ConnectionLost(
+                f"the connection was closed before the last {self.unconfirmed} bytes were confirmed: they may be lost",
+                status=0x80C4,
+                where=self.partner,
+                remedy="Let the partner receive what it is sent, and let it answer before you close",
+            )

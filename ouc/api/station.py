@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import partial
 from typing import Any, NoReturn
 
@@ -12,7 +12,7 @@ import trio
 
 from .. import arguments, station
 from ..connection import Link, LinkEvent
-from ..errors import Failure, LocalProtocolError, OUCError, ParameterError
+from ..errors import ConnectionLost, Failure, LocalProtocolError, OUCError, ParameterError
 from ..transport import Background, Listener, Reception, TCPStream, Wire
 from ..visible import logger
 from ..wire import Inbox
@@ -73,6 +73,7 @@ class Station(station.Station):
         Raises:
             OUCError: The description is wrong, the partner is not there, or one side refused the other; `status` is
                 what a block would show.
+            ConnectionLost: On leaving: the partner did not confirm everything that was sent (see `Connection.aclose`).
         """
         link = self.port.establish(description, direct=True)
         try:
@@ -88,8 +89,12 @@ class Station(station.Station):
             self.port.report(link, LinkEvent.UP)
             try:
                 yield connection
-            finally:
-                await connection.aclose()
+            except BaseException:
+                # What ended the body is what the program is told; what was not confirmed stands in the log.
+                with suppress(ConnectionLost):
+                    await connection.aclose()
+                raise
+            await connection.aclose()
         finally:
             self._direct.pop(link, None)
             self.port.terminate(link)

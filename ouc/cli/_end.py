@@ -201,7 +201,7 @@ class _Doorkeeper(Opener):
 def _open(opener: Opener, port: int) -> Listener:
     try:
         while True:
-            found = listen(opener.local(), port, keep_alive=PROFILE.keep_alive)
+            found = listen(opener.local(), port, limits=opener.limits)
             if port or found.port not in PROFILE.reserved_ports:
                 return found
             found.close()

@@ -10,6 +10,7 @@ from .names import NameServer, resolve
 from .opening import Opener, Wire, policy_of
 from .reception import Reception
 from .repeats import Repeats
+from .supervision import Supervision
 from .tcp import Direction, Listener, Tap, TCPStream, dial, listen
 from .tls import TLSStream
 from .udp import UDPPort
@@ -25,6 +26,7 @@ __all__ = [
     "Opener",
     "Reception",
     "Repeats",
+    "Supervision",
     "TCPStream",
     "TLSStream",
     "Tap",

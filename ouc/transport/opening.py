@@ -26,6 +26,7 @@ from .addresses import AddressMap
 from .failures import Attempt, explain, listening
 from .iso import ISOStream
 from .names import NameServer, resolve
+from .supervision import Supervision
 from .tcp import Direction, Listener, Tap, TCPStream, dial, listen
 from .tls import TLSStream
 from .udp import UDPPort
@@ -33,6 +34,9 @@ from .udp import UDPPort
 __all__ = ["Opener", "Wire", "policy_of"]
 
 _log = logger("ouc.transport")
+
+# Seconds that a partner who was refused has to take the reason; ours.
+_LAST_WORDS = 1.0
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -76,6 +80,12 @@ class Opener:
     servers: tuple[NameServer, ...] | None = None
     _contexts: tuple[bytes, Contexts] | None = None
 
+    @property
+    def limits(self) -> Supervision:
+        """When a partner that does not answer counts as lost."""
+        profile = self.profile
+        return Supervision(profile.keep_alive, profile.keep_alive_interval, profile.keep_alive_probes)
+
     async def open_active(self, end: Endpoint) -> Wire:
         """Dial the partner and, on a secure connection, agree with it on TLS; one attempt.
 
@@ -93,7 +103,7 @@ class Opener:
                     self.iso_port if iso else end.remote_port,
                     local_address=self.local(),
                     local_port=0 if iso else end.local_port,
-                    keep_alive=self.profile.keep_alive,
+                    limits=self.limits,
                 )
         except trio.TooSlowError as error:
             raise attempt.failed(error, opening=Opening.NO_ANSWER, limit=self.profile.connect_timeout) from None
@@ -191,7 +201,7 @@ class Opener:
                 await stream.confirm(self.policy.confirmation_grace)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             # FIN, not RST: the alert that tells the partner the reason is still on its way.
-            await tcp.aclose()
+            await tcp.close_with(b"", limit=_LAST_WORDS, spoke=False)
             raise attempt.with_tls(engine.evidence()).failed(error) from error
         except trio.TooSlowError as error:
             tcp.abort()
@@ -245,7 +255,7 @@ class Opener:
             with trio.fail_after(self.profile.handshake_timeout):
                 await stream.establish(received)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            await tcp.aclose()
+            await tcp.close_with(b"", limit=_LAST_WORDS, spoke=False)
             raise attempt.iso_failed(error) from error
         except trio.TooSlowError:
             tcp.abort()
@@ -264,7 +274,7 @@ class Opener:
         """
         port = self.iso_port if end.protocol == "ISO-on-TCP" else end.local_port
         try:
-            return listen(self.local(), port, keep_alive=self.profile.keep_alive)
+            return listen(self.local(), port, limits=self.limits)
         except OSError as error:
             raise explain(error, seen=listening(port, self.local())) from error
 

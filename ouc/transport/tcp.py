@@ -21,39 +21,34 @@ from typing import Literal
 
 import trio
 
+from ..errors import ConnectionLost
+from ..visible import logger
 from .busy import DEFAULT_BUDGET, Budget, OneTask
+from .closing import LIMIT, LINGER, Goodbye
+from .supervision import Sample, Supervision, Watch, prepare, read_sample, supervise, unsupervise
 
 __all__ = ["Direction", "Listener", "TCPStream", "Tap", "dial", "listen"]
+
+_log = logger("ouc.transport")
 
 Direction = Literal["sent", "received"]
 Tap = Callable[[Direction, bytes], None]
 
 RECEIVE_SIZE = 65_536
-# How long `aclose` reads for the partner's end before it gives up; ours, no source gives it.
-LINGER = 1.0
-# After `keep_alive` idle seconds: seconds between probes, and probes until the connection is lost. Ours.
-_PROBE_INTERVAL, _PROBES = 10, 3
+_LIMITS = Supervision()
 # Seconds before the next try to accept when the system had nothing left; ours.
 _EXHAUSTED_PAUSE = 0.1
+# Pieces that a lost connection may still have in its buffer: as much as any system keeps.
+_REST = 512
+_UNCONFIRMED = "the connection with %s:%d was closed before the last %d bytes were confirmed: they may be lost"
+# After these the partner is gone, and may have gone because it did not hear this side.
+_RESETS = frozenset({errno.ECONNRESET, errno.EPIPE})
 
 
-def _prepare(sock: socket.socket, keep_alive: float) -> None:
+def _prepare(sock: socket.socket, limits: Supervision) -> None:
     sock.settimeout(0)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if keep_alive <= 0:
-        return
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    # Linux and Windows call it KEEPIDLE, macOS KEEPALIVE.
-    for names, value in (
-        (("TCP_KEEPIDLE", "TCP_KEEPALIVE"), round(keep_alive)),
-        (("TCP_KEEPINTVL",), _PROBE_INTERVAL),
-        (("TCP_KEEPCNT",), _PROBES),
-    ):
-        for name in names:
-            option = getattr(socket, name, None)
-            if option is not None:
-                sock.setsockopt(socket.IPPROTO_TCP, option, value)
-                break
+    prepare(sock, limits)
 
 
 class TCPStream(trio.abc.HalfCloseableStream):
@@ -63,8 +58,9 @@ class TCPStream(trio.abc.HalfCloseableStream):
         sock: Connected, non-blocking; owned by the stream from now on.
         partner: The other end, where it is known already: a partner that has reset can no longer be asked for.
         tap: Called with every piece of bytes after it was sent or received.
-        linger: Seconds that `aclose` waits for the partner's end.
+        linger: Seconds that `aclose` waits for the partner's end; 0 waits for nothing at all.
         budget: Calls in a row that may skip trio's schedule point.
+        limits: When a partner that does not answer counts as lost; None leaves that to the system.
     """
 
     def __init__(
@@ -75,6 +71,7 @@ class TCPStream(trio.abc.HalfCloseableStream):
         tap: Tap | None = None,
         linger: float = LINGER,
         budget: int = DEFAULT_BUDGET,
+        limits: Supervision | None = None,
     ) -> None:
         self._socket = sock
         self._partner = partner
@@ -84,6 +81,16 @@ class TCPStream(trio.abc.HalfCloseableStream):
         self._sending = OneTask("another task is already sending on this connection")
         self._receiving = OneTask("another task is already receiving on this connection")
         self._send_budget, self._receive_budget = Budget(budget), Budget(budget)
+        self._reset: BaseException | None = None
+        #: Why the partner counts as lost, though the system has not said so.
+        self.lost: ConnectionLost | None = None
+        # What had arrived by then.
+        self._rest = bytearray()
+        #: Bytes that the partner's TCP had not confirmed when this side closed; 0 where the system does not tell.
+        self.unconfirmed = 0
+        self.watch = Watch(limits) if limits is not None and limits.idle > 0 else None
+        if self.watch is not None:
+            supervise(self)
 
     @property
     def partner(self) -> tuple[IPv4Address, int]:
@@ -100,8 +107,51 @@ class TCPStream(trio.abc.HalfCloseableStream):
         return IPv4Address(host), port
 
     def _check_open(self) -> None:
+        if self.lost is not None:
+            raise trio.BrokenResourceError(self.lost.failure.what) from self.lost
         if self._closed:
             raise trio.ClosedResourceError("this side has closed the connection")
+
+    def _cause(self, error: OSError) -> BaseException:
+        """What is behind a failure of the socket: a reset may mean that the partner did not hear this side any more."""
+        cause: BaseException = error
+        if self.watch is not None and error.errno in _RESETS:
+            cause = self.watch.deaf(trio.current_time()) or error
+        if error.errno == errno.ECONNRESET:
+            # Told by the system once; whoever reads afterwards gets what looks like FIN.
+            self._reset = self._reset or cause
+        return cause
+
+    # -- supervision (ouc.transport.supervision) ---------------------------------------------------------------------
+
+    def sample(self) -> Sample | None:
+        """What TCP knows about the connection now; None if nothing."""
+        return None if self._closed else read_sample(self._socket)
+
+    def lose(self, reason: ConnectionLost) -> None:
+        """Take the partner for lost. What has arrived can still be received; then, and at once in `send_all`, it is told."""
+        if self._closed:
+            return
+        with contextlib.suppress(OSError):
+            for _ in range(_REST):
+                if not (data := self._socket.recv(RECEIVE_SIZE)):
+                    self._heard_end = True
+                    break
+                self._rest += data
+        self.lost = reason
+        self.abort()
+
+    def _take_rest(self, size: int) -> bytes | None:
+        """What had arrived before the partner was lost; None as long as it is not."""
+        if self.lost is None:
+            return None
+        data = bytes(self._rest[:size])
+        del self._rest[:size]
+        if not data and not self._heard_end:
+            self._check_open()
+        if self.tap is not None and data:
+            self.tap("received", data)
+        return data
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Hand all of `data` to TCP.
@@ -129,7 +179,10 @@ class TCPStream(trio.abc.HalfCloseableStream):
                             await trio.lowlevel.wait_writable(self._socket)
                 except OSError as error:
                     self._torn = True
-                    raise trio.BrokenResourceError(str(error)) from error
+                    raise trio.BrokenResourceError(str(error)) from self._cause(error)
+                except trio.ClosedResourceError:
+                    self._check_open()
+                    raise
                 finally:
                     self._torn = self._torn or 0 < sent < size
                     if self.tap is not None and sent:
@@ -141,7 +194,8 @@ class TCPStream(trio.abc.HalfCloseableStream):
         with self._sending:
             self._check_open()
             await trio.lowlevel.checkpoint_if_cancelled()
-            await trio.lowlevel.wait_writable(self._socket)
+            with contextlib.suppress(trio.ClosedResourceError):
+                await trio.lowlevel.wait_writable(self._socket)
             self._check_open()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
@@ -150,19 +204,26 @@ class TCPStream(trio.abc.HalfCloseableStream):
         if size < 1:
             raise ValueError("max_bytes must be at least 1")
         with self._receiving:
-            self._check_open()
+            if self._closed and self.lost is None:
+                self._check_open()
             await self._receive_budget.start()
             waited = False
             while True:
-                self._check_open()
+                if self._closed:
+                    if (rest := self._take_rest(size)) is not None:
+                        return rest
+                    self._check_open()
                 try:
                     data = self._socket.recv(size)
                     break
                 except BlockingIOError:
                     waited = True
-                    await trio.lowlevel.wait_readable(self._socket)
+                    with contextlib.suppress(trio.ClosedResourceError):
+                        await trio.lowlevel.wait_readable(self._socket)
                 except OSError as error:
-                    raise trio.BrokenResourceError(str(error)) from error
+                    raise trio.BrokenResourceError(str(error)) from self._cause(error)
+            if not data and self._reset is not None:
+                raise trio.BrokenResourceError("the partner reset the connection") from self._reset
             self._heard_end = not data
             if self.tap is not None and data:
                 self.tap("received", data)
@@ -188,7 +249,7 @@ class TCPStream(trio.abc.HalfCloseableStream):
         self._check_open()
         if problem := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             error = OSError(problem, os.strerror(problem))
-            raise trio.BrokenResourceError(str(error)) from error
+            raise trio.BrokenResourceError(str(error)) from self._cause(error)
 
     def end_waits(self) -> bool:
         """Whether the partner's FIN has arrived, perhaps behind bytes that nobody has read; False where nobody can tell.
@@ -213,41 +274,48 @@ class TCPStream(trio.abc.HalfCloseableStream):
     def _close(self) -> None:
         # Order matters: waiting tasks are told before the number can belong to another socket.
         self._closed = True
+        unsupervise(self)
         trio.lowlevel.notify_closing(self._socket)
         self._socket.close()
 
     async def aclose(self) -> None:
-        """Close so that nothing sent is lost: FIN, read until the partner's end (bounded), close.
+        """Close so that nothing sent is lost: FIN, then read until the partner has confirmed all and has ended its side.
 
-        Cancelled, it closes at once.
+        A partner that takes bytes has 60 s for that, one that takes none 10 s. What was not confirmed by then is counted
+        in `unconfirmed`, and logged as a warning. Cancelled, it closes at once.
+        """
+        await self.close_with(b"")
+
+    async def close_with(self, words: bytes, *, limit: float = LIMIT, spoke: bool = True) -> None:
+        """As `aclose`, with last words in front of the FIN, if there is room for them in time.
+
+        Args:
+            words: Bytes; a TLS close_notify.
+            limit: Seconds that all of it may take.
+            spoke: Whether the program has sent anything; a handshake of TLS is no loss.
         """
         if self._closed:
             await trio.lowlevel.checkpoint()
             return
         # Marked first, so that other tasks' calls end with ClosedResourceError and nothing new begins.
         self._closed = True
+        unsupervise(self)
         trio.lowlevel.notify_closing(self._socket)
+        goodbye = Goodbye(
+            sock=self._socket, words=words, said_end=self._said_end, heard_end=self._heard_end,
+            linger=self._linger, limit=limit,
+        )  # fmt: skip
         try:
+            goodbye.begin()
             await trio.lowlevel.checkpoint()
-            if not self._said_end:
-                with contextlib.suppress(OSError):
-                    self._socket.shutdown(socket.SHUT_WR)
-            if self._linger > 0 and not self._heard_end and not self._torn:
-                with trio.move_on_after(self._linger):
-                    await self._drain()
+            if self._linger > 0:
+                await goodbye.wait()
         finally:
+            self.unconfirmed = goodbye.unconfirmed if spoke else 0
             trio.lowlevel.notify_closing(self._socket)
             self._socket.close()
-
-    async def _drain(self) -> None:
-        while True:
-            try:
-                if not self._socket.recv(RECEIVE_SIZE):
-                    return
-            except BlockingIOError:
-                await trio.lowlevel.wait_readable(self._socket)
-            except OSError:
-                return
+            if self.unconfirmed and self._linger > 0:
+                _log.warning(_UNCONFIRMED, *(self._partner or ("an unknown partner", 0)), self.unconfirmed)
 
 
 async def dial(
@@ -256,7 +324,7 @@ async def dial(
     *,
     local_address: IPv4Address | None = None,
     local_port: int = 0,
-    keep_alive: float = 30.0,
+    limits: Supervision = _LIMITS,
     tap: Tap | None = None,
 ) -> TCPStream:
     """Open a connection. Time limits belong to the caller's cancel scope.
@@ -266,7 +334,7 @@ async def dial(
         port: 1 to 65535.
         local_address: The address to connect from; None leaves it to the system.
         local_port: 0 lets the system choose.
-        keep_alive: Idle seconds before the first TCP keep-alive probe, 0 for none.
+        limits: When a partner that does not answer counts as lost.
         tap: See `TCPStream`.
 
     Raises:
@@ -274,7 +342,7 @@ async def dial(
     """
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        _prepare(sock, keep_alive)
+        _prepare(sock, limits)
         if local_address is not None or local_port:
             if local_port and sys.platform != "win32":
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -292,7 +360,7 @@ async def dial(
                 raise
             # The address was bound: what is taken is the port, by another connection to this very partner (connect(2)).
             raise OSError(errno.EADDRINUSE, "the local port is in use") from error
-        return TCPStream(sock, partner=(address, port), tap=tap)
+        return TCPStream(sock, partner=(address, port), tap=tap, limits=limits)
     except BaseException:
         trio.lowlevel.notify_closing(sock)
         sock.close()
@@ -302,9 +370,9 @@ async def dial(
 class Listener:
     """A listening socket."""
 
-    def __init__(self, sock: socket.socket, keep_alive: float) -> None:
+    def __init__(self, sock: socket.socket, limits: Supervision) -> None:
         self._socket = sock
-        self._keep_alive = keep_alive
+        self._limits = limits
 
     @property
     def port(self) -> int:
@@ -324,11 +392,11 @@ class Listener:
                 await trio.sleep(_EXHAUSTED_PAUSE)
                 continue
             try:
-                _prepare(sock, self._keep_alive)
+                _prepare(sock, self._limits)
             except OSError:
                 sock.close()  # gone again: macOS refuses options on a connection that was reset
                 continue
-            return TCPStream(sock, partner=(IPv4Address(host), port))
+            return TCPStream(sock, partner=(IPv4Address(host), port), limits=self._limits)
 
     def close(self) -> None:
         """Stop listening; partners in the queue are reset. A second call does nothing."""
@@ -344,7 +412,7 @@ class Listener:
         self.close()
 
 
-def listen(address: IPv4Address | None, port: int, *, backlog: int = 16, keep_alive: float = 30.0) -> Listener:
+def listen(address: IPv4Address | None, port: int, *, backlog: int = 16, limits: Supervision = _LIMITS) -> Listener:
     """Listen on a local address (None: all) and port (0: any free one).
 
     Raises:
@@ -363,4 +431,4 @@ def listen(address: IPv4Address | None, port: int, *, backlog: int = 16, keep_al
     except BaseException:
         sock.close()
         raise
-    return Listener(sock, keep_alive)
+    return Listener(sock, limits)

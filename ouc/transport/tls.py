@@ -22,6 +22,8 @@ from .. import causes
 from ..errors import OUCError
 from ..tls import ClientHello, HelloReader, Need, TLSEngine, TLSFacts
 from .busy import DEFAULT_BUDGET, Budget, OneTask
+from .closing import STALL
+from .tcp import TCPStream
 
 __all__ = ["TLSStream"]
 
@@ -37,6 +39,7 @@ _VERDICT_TIMES, _VERDICT_AT_LEAST = 10, 0.25
 # Bytes that a silent server keeps back: two tickets (158) and the answers to a hundred key updates. A partner that asks
 # for more of them without ever being sent data would otherwise fill the memory.
 _KEPT_BACK = 4096
+_UNUSABLE = (trio.BrokenResourceError, trio.BusyResourceError, trio.ClosedResourceError)
 
 _T = TypeVar("_T")
 
@@ -62,7 +65,7 @@ class TLSStream(trio.abc.Stream):
         self._engine = engine
         self._late_tickets = late_tickets
         self._lock = trio.Lock()
-        self._closed = self._torn = self._silent = False
+        self._closed = self._torn = self._silent = self._spoke = False
         self._early = self._held = b""
         self._handshake_took = 0.0
         self._sending = OneTask("another task is already sending on this connection")
@@ -164,6 +167,7 @@ class TLSStream(trio.abc.Stream):
             try:
                 if self._torn:
                     raise trio.BrokenResourceError("an earlier send was cancelled halfway")
+                self._spoke = True
                 # Torn until proven whole: whatever ends the sending early has left a record half sent.
                 self._torn = len(data) > 0
                 self._silent = self._silent and not len(data)
@@ -217,22 +221,34 @@ class TLSStream(trio.abc.Stream):
     # -- the end -------------------------------------------------------------------------------------------------
 
     async def aclose(self) -> None:
-        """Say close_notify, then close the transport. Cancelled, it closes at once."""
+        """Say close_notify, then close the transport. Cancelled, it closes at once.
+
+        A transport that cannot take the close_notify soon is closed without it.
+        """
         if self._closed:
             await self.transport.aclose()
             return
         self._closed = True
+        words = self._farewell()
+        if isinstance(self.transport, TCPStream):
+            await self.transport.close_with(words, spoke=self._spoke)
+            return
         try:
-            if not self._torn and not self._lock.locked():
-                # A partner that is gone already has no use for our farewell, and a transport that was closed from this
-                # side, as a station does when it is left, cannot carry it.
-                with contextlib.suppress(
-                    trio.BrokenResourceError, trio.BusyResourceError, trio.ClosedResourceError, OUCError
-                ):
-                    self._engine.close()
-                    await self._send_records()
+            # A partner that is gone already has no use for our farewell.
+            with trio.move_on_after(STALL), contextlib.suppress(*_UNUSABLE):
+                if words:
+                    await self.transport.send_all(words)
         finally:
             await self.transport.aclose()
+
+    def _farewell(self) -> bytes:
+        """The close_notify, and what must leave before it; nothing where the partner could not read it."""
+        if self._torn or self._lock.locked():
+            return b""
+        with contextlib.suppress(OUCError):
+            self._engine.close()
+        words, self._held = self._held + self._engine.take(), b""
+        return words
 
     # -- the pump ------------------------------------------------------------------------------------------------
 
@@ -246,7 +262,7 @@ class TLSStream(trio.abc.Stream):
             return action()
         except OUCError:
             self._silent = False
-            with trio.move_on_after(_LAST_WORDS), contextlib.suppress(trio.BrokenResourceError, trio.BusyResourceError):
+            with trio.move_on_after(_LAST_WORDS), contextlib.suppress(*_UNUSABLE):
                 await self._flush()
             raise
 
