@@ -51,6 +51,12 @@ class StatusRow:
     remedy: str = ""
     known: bool = True
 
+    @property
+    def shown_by(self) -> tuple[str, ...]:
+        """Every block that can show the word: those of `blocks`, and the compact blocks that pass their words through."""
+        outer = (name for name, inside in BLOCKS.items() if not {name, *inside}.isdisjoint(self.blocks))
+        return tuple(dict.fromkeys([*self.blocks, *outer]))
+
 
 #: Blocks, and the blocks they call inside: a compact block passes every code of those through.
 BLOCKS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -354,7 +360,7 @@ def explain(code: int) -> StatusRow:
     if status in ROWS:
         return ROWS[status]
     if code in REASONS:
-        return StatusRow(code=status, meaning=f"T_DIAG, reason of a failure: {REASONS[code]}", blocks=("T_DIAG",))
+        return StatusRow(code=status, meaning=f"no STATUS: a reason of a failure that T_DIAG gives: {REASONS[code]}")
     return StatusRow(code=status, meaning=_unknown(status), remedy=_look_up(status), known=False)
 
 
@@ -376,8 +382,9 @@ def of_block(name: str) -> tuple[StatusRow, ...]:
     Raises:
         KeyError: No such block; see `BLOCKS`.
     """
-    inside = {name, *BLOCKS[name]}
-    return tuple(ROWS[code] for code in sorted(ROWS) if inside.intersection(ROWS[code].blocks))
+    if name not in BLOCKS:
+        raise KeyError(name)
+    return tuple(ROWS[code] for code in sorted(ROWS) if name in ROWS[code].shown_by)
 
 
 def page() -> str:
@@ -388,14 +395,14 @@ def page() -> str:
         "What the blocks of Open User Communication show at STATUS, why, and what to do. `ouc status 80E4` explains",
         "one, `ouc status --all` prints them all. This page is made from the table in `ouc/status.py`.",
         "",
-        "The compact blocks `TSEND_C` and `TRCV_C` also pass through the codes of the blocks they call inside.",
+        "The compact blocks `TSEND_C` and `TRCV_C` pass through the codes of the blocks they call inside, and stand with them.",
         "",
         "| STATUS | meaning | likely causes | remedy | blocks |",
         "| --- | --- | --- | --- | --- |",
     ]
     for code in sorted(ROWS):
         row = ROWS[code]
-        cells = (f"`{code}`", row.meaning, "; ".join(row.causes), row.remedy, ", ".join(row.blocks))
+        cells = (f"`{code}`", row.meaning, "; ".join(row.causes), row.remedy, ", ".join(row.shown_by))
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", "## Reasons that T_DIAG gives", "", "| reason | meaning |", "| --- | --- |"]
     lines += [f"| `{Status(code)}` | {meaning} |" for code, meaning in REASONS.items()]

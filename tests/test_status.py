@@ -159,3 +159,14 @@ def test_only_words_from_8000_are_errors() -> None:
 
 def test_the_page_of_the_documentation_is_the_table() -> None:
     assert PAGE.read_text("utf-8") == status.page()
+
+
+def test_a_word_and_a_block_tell_the_same_of_each_other() -> None:
+    for name in BLOCKS:
+        told = {row.code for row in of_block(name)}
+        assert told == {code for code in ROWS if name in explain(code).shown_by}
+        assert told
+    assert {"TCON", "TSEND_C", "TRCV_C"} <= set(explain(0x80E4).shown_by)
+    with pytest.raises(KeyError):
+        of_block("NONE")
+

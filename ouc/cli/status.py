@@ -39,7 +39,7 @@ def status(
         _print(rows[0])
     else:
         columns = ("STATUS", "meaning", "likely causes", "remedy", "blocks")
-        cells = ((row.code, row.meaning, "; ".join(row.causes), row.remedy, ", ".join(row.blocks)) for row in rows)
+        cells = ((row.code, row.meaning, "; ".join(row.causes), row.remedy, ", ".join(row.shown_by)) for row in rows)
         table(f"STATUS of {block}" if block else "STATUS", columns, cells)
 
 
@@ -68,7 +68,7 @@ def _machine(row: StatusRow) -> dict[str, Any]:
         "meaning": row.meaning,
         "causes": list(row.causes),
         "remedy": row.remedy,
-        "blocks": list(row.blocks),
+        "blocks": list(row.shown_by),
     }
 
 
@@ -78,6 +78,6 @@ def _print(row: StatusRow) -> None:
         lines += ["", "Likely causes", *(f"  - {cause}" for cause in row.causes)]
     if row.remedy:
         lines += ["", "What to do", f"  {row.remedy}"]
-    if row.blocks:
-        lines += ["", f"Shown by {', '.join(row.blocks)}"]
+    if row.shown_by:
+        lines += ["", f"Shown by {', '.join(row.shown_by)}"]
     console.print("\n".join(lines), markup=False, soft_wrap=True)

@@ -130,7 +130,7 @@ def _text(value: str) -> str:
 
 
 def to_python(descriptions: Mapping[str, Description]) -> str:
-    """Python that makes the values, members at their start values left out; a number tells equal names apart."""
+    """Python that makes the values, members that follow from the others left out; a number tells equal names apart."""
     kinds = sorted({name for value in descriptions.values() for name in _classes(value)})
     lines = [f"from ouc.params import {', '.join(kinds)}", ""] if kinds else []
     taken: set[str] = set()
@@ -158,7 +158,7 @@ def _python(value: Any, indent: str = "") -> str:
     lines = [f"{type(value).__name__}("]
     for slot in type(value).layout():
         member = getattr(value, slot.name)
-        if member != slot.member.start:
+        if member != value.made_without(slot.name):
             lines.append(f"{deeper}{slot.name}={_python(member, deeper)},")
     return "\n".join([*lines, f"{indent})"]) if len(lines) > 1 else f"{lines[0]})"
 

@@ -6,6 +6,8 @@ the published tables. Members keep the spelling of their table; either documente
 
 from __future__ import annotations
 
+from typing import Final
+
 import attrs
 
 from ..s7 import s7
@@ -13,6 +15,9 @@ from .addresses import Address
 from .description import Description
 
 __all__ = ["TCON_IP_V4_SEC", "TCON_QDN", "TCON_QDN_SEC", "TCON_IP_v4"]
+
+_PORT: Final = 2000  # start value of both ports in the published tables
+_ANY: Final = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -25,8 +30,12 @@ class TCON_IP_v4(Description):
         ConnectionType: 11 or 17 TCP, 19 UDP.
         ActiveEstablished: True on the side that opens the connection; False on both sides with UDP.
         RemoteAddress: The partner's address. 0.0.0.0 on a passive side admits any partner.
-        RemotePort: The partner's port; 0 on a passive side admits any port.
-        LocalPort: The own port; 0 on an active side lets the CPU choose one.
+        RemotePort: The partner's port; 0 on a passive side admits any port. Left out in Python or TOML: 2000 on an active
+            side, 0 on a passive one.
+        LocalPort: The own port; 0 on an active side lets the CPU choose one. Left out in Python or TOML: 0 on an active
+            side, 2000 on a passive one.
+
+    A variable in a data block starts with 2000 for both ports, as TIA Portal's table has it.
     """
 
     LENGTHS = (16,)
@@ -36,8 +45,8 @@ class TCON_IP_v4(Description):
     ConnectionType: int = s7("Byte", default=11)
     ActiveEstablished: bool = s7("Bool", default=True)
     RemoteAddress: Address = s7("IP_V4", default="0.0.0.0")  # noqa: S104 - no socket: the start value of the table
-    RemotePort: int = s7("UInt", default=2000)
-    LocalPort: int = s7("UInt", default=2000)
+    RemotePort: int = s7("UInt", default=_PORT, default_by=lambda own: _PORT if own.ActiveEstablished else _ANY)
+    LocalPort: int = s7("UInt", default=_PORT, default_by=lambda own: _ANY if own.ActiveEstablished else _PORT)
 
 
 @attrs.frozen(kw_only=True)
@@ -76,6 +85,8 @@ class TCON_QDN(Description):
         remote_qdn: The partner's name, at most 254 characters, with a dot at its end.
         remote_port: The partner's port; 0 on a passive side admits any port.
         local_port: The own port; 0 on an active side lets the CPU choose one.
+
+    Ports that are left out are those of `TCON_IP_v4`.
     """
 
     LENGTHS = (272,)
@@ -85,8 +96,8 @@ class TCON_QDN(Description):
     connection_type: int = s7("Byte", default=11)
     active_established: bool = s7("Bool", default=True)
     remote_qdn: str = s7("String", default="")
-    remote_port: int = s7("UInt", default=2000)
-    local_port: int = s7("UInt", default=2000)
+    remote_port: int = s7("UInt", default=_PORT, default_by=lambda own: _PORT if own.active_established else _ANY)
+    local_port: int = s7("UInt", default=_PORT, default_by=lambda own: _ANY if own.active_established else _PORT)
 
 
 @attrs.frozen(kw_only=True)

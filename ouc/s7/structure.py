@@ -36,6 +36,7 @@ class _Place:
     structure: type[Structure] | None
     at: int | None
     reserve: int | None
+    start: Any
 
 
 def s7(
@@ -45,6 +46,7 @@ def s7(
     size: int | None = None,
     default: Any = attrs.NOTHING,
     factory: Callable[[], Any] | None = None,
+    default_by: Callable[[Any], Any] | None = None,
     converter: Callable[[Any], Any] | None = None,
     validator: Any = None,
 ) -> Any:
@@ -59,6 +61,8 @@ def s7(
         size: The bytes it takes, where that is more than its type needs.
         default: The start value; without one (and without `factory`) the member must be given.
         factory: Makes the start value.
+        default_by: What the member is where a program leaves it out, by the members before it. The start value, that of a
+            variable in a data block, stays `default`.
         converter: Applied to what the caller gives, before the type's own conversion.
         validator: An attrs validator that is run after the range check.
 
@@ -67,8 +71,11 @@ def s7(
     """
     structure = None if isinstance(kind, str) else kind
     declared = typeof(kind) if isinstance(kind, str) else kind.layout()
+    start = default if factory is None else factory
     if factory is not None:
         default = attrs.Factory(factory)
+    elif default_by is not None:
+        default = attrs.Factory(default_by, takes_self=True)
 
     def convert(value: Any) -> Any:
         if converter is not None:
@@ -89,7 +96,7 @@ def s7(
             raise refusal.error(where) from None
 
     checks = [check] if validator is None else [check, validator]
-    metadata = {_KEY: _Place(declared, structure, at, size)}
+    metadata = {_KEY: _Place(declared, structure, at, size, start)}
     return attrs.field(default=default, converter=convert, validator=checks, metadata=metadata)
 
 
@@ -198,6 +205,15 @@ class Structure(metaclass=_Spellings):
                 raise refusal.error(f"{cls.__name__}.{spelled(slot.name)}") from None
         return cls(**members)
 
+    def made_without(self, name: str) -> Any:
+        """What the class makes of a member that is left out, given the members before it."""
+        field = attrs.fields_dict(type(self))[name]  # type: ignore[arg-type]
+        default: Any = field.default
+        if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+            default = default.factory(self) if default.takes_self else default.factory()
+        convert: Any = field.converter
+        return default if default is attrs.NOTHING else convert(default)
+
     def to_dict(self) -> dict[str, Any]:
         """Member names and values, nested structures as dicts: what `Cls(**value.to_dict())` takes back."""
         parts = ((slot.name, getattr(self, slot.name)) for slot in type(self).layout())
@@ -207,10 +223,12 @@ class Structure(metaclass=_Spellings):
 def _member(field: attrs.Attribute[Any]) -> Member:
     place: _Place = field.metadata[_KEY]
     member = Member(field.name, place.kind, place.at, place.reserve)
-    default = field.default
-    if default is attrs.NOTHING:
+    if place.start is attrs.NOTHING:
         return member
+    if place.structure is not None and place.start is place.structure:
+        # Its start values, not what its class makes of members that are left out.
+        return attrs.evolve(member, preset=place.structure.layout().blank)
     convert: Any = field.converter
     image = bytearray(place.kind.size)
-    place.kind.write(image, 0, convert(getattr(default, "factory", lambda: default)()))
+    place.kind.write(image, 0, convert(place.start() if callable(place.start) else place.start))
     return attrs.evolve(member, preset=bytes(image))

@@ -22,7 +22,8 @@ def test_a_word_for_machines_has_the_whole_row() -> None:
     found = run("status", "80EB", "--json").json
     assert found["status"] == "16#80EB"
     assert found["error"] is True
-    assert found["blocks"] == ["TCON"]
+    assert found["blocks"][0] == "TCON"
+    assert {"TSEND_C", "TRCV_C"} <= set(found["blocks"])
     assert found["remedy"]
 
 
@@ -54,3 +55,10 @@ def test_a_mistake_is_one_error_with_a_remedy(arguments: list[str], part: str) -
     error = run("status", *arguments).error
     assert isinstance(error, ParameterError)
     assert part in str(error)
+
+
+def test_a_word_names_every_block_whose_list_has_it() -> None:
+    for block in ("TSEND_C", "TRCV_C", "TCON", "T_DIAG"):
+        for row in run("status", "--block", block, "--json").json:
+            assert block in row["blocks"]
+    assert "TSEND_C" in run("status", "80E4").stdout

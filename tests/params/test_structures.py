@@ -15,6 +15,7 @@ from ouc.params import (
     TCON_IP_RFC,
     TCON_IP_V4_SEC,
     TCON_QDN,
+    TCON_QDN_SEC,
     TADDR_Param,
     TCON_Configured,
     TCON_IP_v4,
@@ -105,7 +106,30 @@ def test_a_structure_survives_its_own_dictionary(kind: type[Structure], data: st
 
 @pytest.mark.parametrize("kind", STRUCTURES.values(), ids=STRUCTURES)
 def test_start_values_make_a_structure_without_any_member_given(kind: type[Structure]) -> None:
-    assert kind().to_bytes() == kind.layout().blank
+    blank = kind.layout().blank
+    by_role = {TCON_IP_v4, TCON_QDN, TCON_IP_V4_SEC, TCON_QDN_SEC}  # their ports, where a program leaves them out
+    assert kind().to_bytes() == blank or kind in by_role
+    assert kind.from_bytes(blank).to_bytes() == blank
+
+
+@pytest.mark.parametrize("kind", [TCON_IP_v4, TCON_QDN, TCON_IP_V4_SEC, TCON_QDN_SEC])
+@pytest.mark.parametrize("active", [True, False])
+def test_ports_that_are_left_out_follow_from_the_role(kind: Any, *, active: bool) -> None:
+    inner = {"active_established": active}
+
+    def made(**members: Any) -> Any:
+        return kind(ConnPara=members) if kind in (TCON_IP_V4_SEC, TCON_QDN_SEC) else kind(**members)
+
+    end = made(**inner).endpoint
+    assert (end.remote_port, end.local_port) == ((2000, 0) if active else (0, 2000))
+    given = made(**inner, local_port=7, remote_port=8)
+    assert (given.endpoint.remote_port, given.endpoint.local_port) == (8, 7)
+
+
+@pytest.mark.parametrize("kind", [TCON_IP_v4, TCON_QDN, TCON_IP_V4_SEC, TCON_QDN_SEC])
+def test_the_start_values_of_a_data_block_stay_the_published_ones(kind: Any) -> None:
+    declared = kind.from_bytes(kind.layout().blank)
+    assert (declared.endpoint.remote_port, declared.endpoint.local_port) == (2000, 2000)
 
 
 def test_the_published_example_has_the_published_image() -> None:
