@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import NameOID
 
-from ouc.errors import OUCError
+from ouc.errors import OUCError, RemoteProtocolError
 from ouc.tls import DEFAULT, Contexts, DataReceived, HandshakeCompleted, HelloReader, TLSContext, TLSEngine
 from ouc.tls.resumption import ClientSessions, Remembered, judge_again
 
@@ -230,3 +230,28 @@ def test_the_longest_hello_is_16_384_bytes(size: int, fits: bool) -> None:
     else:
         with pytest.raises(OUCError, match="16385 bytes is refused"):
             reader.feed(sent)
+
+
+def test_a_hello_without_extensions_ends_where_it_says_whatever_follows_in_its_record() -> None:
+    body = b"\x03\x03" + bytes(32) + b"\x00\x00\x02\x13\x02\x01\x00"
+    message = b"\x01" + len(body).to_bytes(3) + body + b"\x05more"
+    hello = HelloReader().feed(struct.pack(">BHH", 22, 0x0301, len(message)) + message)
+    assert hello is not None
+    assert (hello.extensions, hello.suites) == ((), (0x1302,))
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        struct.pack(">BHH", 22, 0x0301, 0),  # RFC 8446 5.1: no empty handshake records
+        struct.pack(">BHH", 22, 0x0201, 5),
+        struct.pack(">BHH", 22, 0x0301, 16_385),
+        struct.pack(">BHH", 23, 0x0301, 5),
+        _hello((23, b""), (23, b"")),
+    ],
+    ids=["empty", "not version 3", "too long", "data", "doubled extension"],
+)
+def test_what_is_no_beginning_of_TLS_is_80E0(sent: bytes) -> None:
+    with pytest.raises(RemoteProtocolError) as caught:
+        HelloReader().feed(sent)
+    assert caught.value.status == 0x80E0
