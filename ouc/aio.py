@@ -28,8 +28,6 @@ from .api import Dialling, Holding, LifeSign, Serving, WhenDown
 from .api.conversation import writable_of
 from .bridge import Hold, Kept, OverError, Talk, alone, background, blocked, next_of
 from .certs import Device
-from .errors import ConnectionLost
-from .s7 import DataBlock, Structure
 from .station import Happening
 from .visible import logger
 
@@ -119,7 +117,7 @@ class Connection(Talk):
         view[: len(received)] = received
         return len(received)
 
-    def records(self, layout: DataBlock | type[Structure]) -> _Each[Any]:
+    def records(self, layout: api.Layout) -> _Each[Any]:
         """As `ouc.Connection.records`: what the partner sends, record by record, until it closes."""
         return _Each(self._talk.records(layout))
 
@@ -127,13 +125,11 @@ class Connection(Talk):
         return self
 
     async def __anext__(self) -> bytes:
-        """What arrives, piece by piece, until the partner closes."""
+        """What arrives, piece by piece, until the partner closes; see `ouc.Connection`."""
         try:
-            return await self.receive_some()
-        except ConnectionLost:
-            if self._talk.ended:
-                raise StopAsyncIteration from None
-            raise
+            return await _call(lambda: next_of(self._talk), self._talk.give_back)
+        except OverError:
+            raise StopAsyncIteration from None
 
 
 #: What becomes of one partner of a server.

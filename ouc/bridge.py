@@ -23,6 +23,7 @@ import trio
 
 from . import api
 from .errors import Failure, LocalProtocolError
+from .station import Happening
 from .tls import TLSFacts
 from .transport import explain
 from .visible import logger
@@ -365,6 +366,16 @@ class Talk:
     def ended(self) -> bool:
         """Whether the partner has closed its side and everything it sent was received."""
         return self._talk.ended
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether bytes have arrived that no `receive` has taken because the rest is missing."""
+        return self._talk.incomplete
+
+    @property
+    def loss(self) -> Happening | None:
+        """How an establishment of a held connection ended, as `ouc.api.HeldConnection` tells it."""
+        return self._talk.loss
 
     @property
     def facts(self) -> api.ConnectionFacts:

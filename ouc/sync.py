@@ -29,8 +29,7 @@ from .api.conversation import writable_of
 from .arguments import check, time_limit, whole
 from .bridge import Hold, Job, Kept, OverError, Talk, alone, background, next_of, over_in
 from .certs import Device
-from .errors import ConnectionLost, ParameterError
-from .s7 import DataBlock, Structure
+from .errors import ParameterError
 from .station import Happening
 
 __all__ = ["Connection", "Conversation", "Datagrams", "Held", "Server", "Station", "connect", "hold", "serve"]
@@ -183,19 +182,13 @@ class Conversation(Talk):
         view[: len(received)] = received
         return len(received)
 
-    def records(self, layout: DataBlock | type[Structure]) -> Iterator[Any]:
+    def records(self, layout: api.Layout) -> Iterator[Any]:
         """As `ouc.Connection.records`: what the partner sends, record by record, until it closes."""
         return _each(self._talk.records(layout))
 
     def __iter__(self) -> Iterator[bytes]:
-        """What arrives, piece by piece, until the partner closes."""
-        while True:
-            try:
-                yield self.receive_some()
-            except ConnectionLost:
-                if self.ended:
-                    return
-                raise
+        """What arrives, piece by piece, until the partner closes; see `ouc.Connection`."""
+        return _each(self._talk)
 
 
 def _each(source: Any) -> Iterator[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .connection import Connection
-from .conversation import ConnectionFacts, Conversation, Records
+from .conversation import ConnectionFacts, Conversation, Layout, Records
 from .datagrams import Datagrams
 from .held import Changes, Held, HeldConnection, LifeSign, WhenDown
 from .options import Credentials, Dialling, Holding, Material, Serving
@@ -22,6 +22,7 @@ __all__ = [
     "Held",
     "HeldConnection",
     "Holding",
+    "Layout",
     "LifeSign",
     "Material",
     "Records",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import attrs
 
@@ -17,12 +17,15 @@ from ..connection import Link
 from ..connection.area import area
 from ..errors import ConnectionLost, LocalProtocolError, ParameterError
 from ..params import Endpoint
-from ..s7 import DataBlock, Structure
+from ..s7 import DataBlock, Struct, Structure
+from ..station import Happening
 from ..tls import TLSFacts
 from ..wire import AreaTooSmallError
 
 __all__ = ["MAX_RECEIVE", "ConnectionFacts", "Conversation", "bytes_of", "streams_only", "taken_away", "writable_of"]
 
+#: What a record looks like.
+Layout: TypeAlias = DataBlock | Struct | type[Structure]
 # The most that one `receive` may ask for; TSEND moves at most 65,536 bytes, and partners join messages.
 MAX_RECEIVE = 16 * 1024 * 1024
 # Messages are joined up to this size: four full TLS records, one call of the operating system.
@@ -56,6 +59,9 @@ class Conversation(ABC):
 
     def __init__(self, link: Link) -> None:
         self._link = link
+        #: How it ended, where the station attends to the connection (`hold`). None while it is established, where it was
+        #: closed from this side, and on connections of `connect` and `serve`, whose receiving raises.
+        self.loss: Happening | None = None
         self._left = b""
         # Why receiving ended, once it has; told again at every later call.
         self._ended: ConnectionLost | None = None
@@ -274,26 +280,36 @@ class Conversation(ABC):
         """Put what the last receive gave in front of what comes next; for a face whose caller was gone by then."""
         self._left = data + self._left
 
-    def records(self, layout: DataBlock | type[Structure]) -> Records:
+    def records(self, layout: Layout) -> Records:
         """What the partner sends, record by record, until it closes; an async iterator.
 
+        An establishment of a held connection ends the iteration whenever it is over; if that was in the middle of a record,
+        `incomplete` is True afterwards, and the log has a warning.
+
         Args:
-            layout: A `DataBlock`, of which each record is a copy with memory of its own; or a `Structure` type.
+            layout: A `DataBlock`, of which each record is a copy with memory of its own; its `layout` alone, which gives
+                such blocks too; or a `Structure` type.
 
         Raises:
-            ConnectionLost: While iterating: the connection broke, or ended in the middle of a record.
+            ParameterError: It is none of them, or has no bytes.
+            ConnectionLost: While iterating over a connection of `connect` or `serve`: it broke, or ended in the middle of a
+                record.
         """
         return Records(self, layout)
+
+    def _ends_iteration(self) -> bool:
+        """Whether a loss ends an iteration instead of being raised: the partner has closed, and nothing was cut off."""
+        return self._ended is not None and not self._left
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> bytes:
-        """What arrives, piece by piece, until the partner closes."""
+        """What arrives, piece by piece, until the partner closes, or an establishment of a held connection is over."""
         try:
             return await self.receive_some()
         except ConnectionLost:
-            if self._ended is not None:
+            if self._ends_iteration():
                 raise StopAsyncIteration from None
             raise
 
@@ -301,15 +317,12 @@ class Conversation(ABC):
 class Records:
     """Records of one layout, one after the other; see `Conversation.records`."""
 
-    def __init__(self, conversation: Conversation, layout: DataBlock | type[Structure]) -> None:
+    def __init__(self, conversation: Conversation, layout: Layout) -> None:
         self._conversation = conversation
         self._image = b""
-        if isinstance(layout, DataBlock):
-            struct = layout.layout
-            self._size = struct.size
-            self._make: Callable[[bytes], Any] = lambda image: DataBlock(struct, bytearray(image))
-        else:
-            self._size, self._make = layout.layout().size, layout.from_bytes
+        self._size, self._make = _record_of(layout)
+        if not 1 <= self._size <= MAX_RECEIVE:
+            raise ParameterError(f"a record of {self._size} bytes cannot be received", status=0x8085, where="layout")
 
     def __aiter__(self) -> Self:
         return self
@@ -318,7 +331,7 @@ class Records:
         try:
             self._image = await self._conversation.receive(self._size)
         except ConnectionLost:
-            if self._conversation.ended and not self._conversation.incomplete:
+            if self._conversation._ends_iteration():  # noqa: SLF001 - its other half
                 raise StopAsyncIteration from None
             raise
         return self._make(self._image)
@@ -326,6 +339,20 @@ class Records:
     def give_back(self, _: Any) -> None:
         """As `Conversation.give_back`, for the record given last."""
         self._conversation.give_back(self._image)
+
+
+def _record_of(layout: Layout) -> tuple[int, Callable[[bytes], Any]]:
+    """Bytes of one record, and what makes a value of them."""
+    if isinstance(layout, type) and issubclass(layout, Structure):
+        return layout.layout().size, layout.from_bytes
+    struct = layout.layout if isinstance(layout, DataBlock) else layout
+    if not isinstance(struct, Struct):
+        raise ParameterError(
+            f"records have a layout, and a {type(layout).__name__} is none",
+            where="layout",
+            remedy="Give a DataBlock, its layout (block.layout), or a class of a structure",
+        )
+    return struct.size, lambda image: DataBlock(struct, bytearray(image))
 
 
 def bytes_of(data: Any) -> memoryview:

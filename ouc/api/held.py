@@ -15,17 +15,16 @@ from typing import Any, Final, Literal, Self, TypeAlias
 import trio
 
 from ..arguments import TIME_LIMIT, Kind, check_all, instance, optional
-from ..connection import Link, LinkEvent, LinkState, Port, SendJob
-from ..errors import ConnectionLost, Failure, LocalProtocolError, OUCError
+from ..connection import Link, LinkEvent, LinkState, Port
+from ..errors import ConnectionLost, Failure, OUCError
 from ..params import endpoint
 from ..station import Happening, Station
 from ..status import Status
-from ..tls import TLSFacts
 from ..transport import Background
 from ..visible import logger
-from ..wire import Delivery
 from .bell import Bell
-from .conversation import Conversation, bytes_of, streams_only, taken_away
+from .conversation import bytes_of, streams_only, taken_away
+from .establishments import Establishments, HeldConnection
 from .sign import LifeSign
 
 __all__ = ["Held", "HeldConnection", "LifeSign", "WhenDown"]
@@ -42,89 +41,6 @@ HOLDING: Final[Mapping[str, Kind]] = {
     "patience": TIME_LIMIT,
     "life_sign": optional(instance("a LifeSign", LifeSign)),
 }
-
-
-class HeldConnection(Conversation):
-    """One establishment of a held connection, from the partner's coming to its going.
-
-    What the partner sent before it went can still be received afterwards.
-    """
-
-    def __init__(self, held: Held, happening: Happening) -> None:
-        super().__init__(held.link)
-        self._held = held
-        self._happening = happening
-        #: Which establishment of the connection this is, counted from 1.
-        self.number = held.link.epoch
-        # Its own: the next establishment begins with another one.
-        self._inbox = held.link.inbox
-        self._receiving = False
-        self._pending: SendJob | None = None
-        #: How it ended, None while it stands and where it was closed from this side.
-        self.loss: Happening | None = None
-        #: Whether the program has it; nobody else misses what it has received.
-        self.shown = False
-
-    @property
-    def partner(self) -> str:
-        """Plant address and port of the other end."""
-        return self._happening.partner
-
-    @property
-    def tls(self) -> TLSFacts | None:
-        """What TLS agreed on, None on a plain connection."""
-        return self._happening.facts
-
-    @property
-    def established(self) -> bool:
-        """Whether this establishment still stands."""
-        return self._link.established and self._link.epoch == self.number
-
-    @property
-    def unread(self) -> int:
-        """Bytes that have arrived and that nobody has received."""
-        return len(self._left) + len(self._inbox)
-
-    def _lost(self) -> ConnectionLost:
-        failure = (self.loss and self.loss.failure) or Failure("the connection was closed from this side", Status(0x80C5))
-        return ConnectionLost(failure.what, status=failure.status, where=failure.where, remedy=failure.remedy)
-
-    async def _hand_over(self, data: memoryview) -> None:
-        await trio.lowlevel.checkpoint_if_cancelled()
-        # A send that was cancelled goes out all the same, whole; the next one waits for its turn.
-        while self._pending is not None and not (self._pending.done or self._pending.failure):
-            await self._held.bell.wait()
-        if not self.established:
-            raise self._lost()
-        job = self._pending = self._held.port.send(self._link, bytes(data))
-        await self._held.bell.until(lambda: job.done or job.failure)
-        if job.failure is not None:
-            raise _raised(job.failure, self._lost() if not self.established else None)
-
-    async def _arrived(self, limit: int) -> bytes:
-        if self._receiving:
-            raise LocalProtocolError("another task is already receiving on this connection")
-        self._receiving = True
-        area = bytearray(min(limit, 65_536) if not self._has_messages else 65_536)
-        try:
-            await trio.lowlevel.checkpoint_if_cancelled()
-            while True:
-                taken = self._inbox.take(memoryview(area), Delivery.AD_HOC)
-                if taken:
-                    self._held.room_made()
-                    return bytes(area[:taken])
-                if not self.established:
-                    if self.loss is not None and self.loss.orderly:
-                        return b""
-                    raise self._lost()
-                await self._held.bell.wait()
-        finally:
-            self._receiving = False
-
-
-def _raised(failure: Failure, lost: ConnectionLost | None) -> OUCError:
-    # A job that the end of its connection overtook (80A7) fails for the reason of that end.
-    return lost if lost is not None and failure.status == 0x80A7 else ConnectionLost.of(failure)
 
 
 class Changes:
@@ -158,6 +74,10 @@ class Held:
         async for connection in held:
             async for piece in connection:
                 ...
+
+    The inner loop ends when its establishment is over, however rude that was, and after everything that had arrived was given;
+    the outer one goes on with the next. `connection.loss` tells how it ended, and `connection.incomplete` whether `records`
+    was left with a part of a record, which is also a warning in the log.
     """
 
     def __init__(
@@ -179,10 +99,9 @@ class Held:
         self.port: Port = station.port
         self.link: Link
         self.bell: Bell
-        self._current: HeldConnection | None = None
-        # What `receive` reads: an establishment that is over stays until everything it received was taken.
+        self._establishments = Establishments()
+        # What `receive` read the last time.
         self._source: HeldConnection | None = None
-        self._shown = 0
         self._changes: deque[Happening] = deque(maxlen=_CHANGES)
         self._latest: memoryview | None = None
         self._pouring = False
@@ -241,15 +160,7 @@ class Held:
         if happening.connection_id != self.link.connection_id:
             return
         if happening.event is LinkEvent.UP:
-            passed, self._current = self._current, HeldConnection(self, happening)
-            if self._source is None or not self._source.unread:
-                self._source = self._current
-            if passed is not None and passed.unread and passed is not self._source and not passed.shown:
-                _log.warning(
-                    "connection %d: %d bytes that nobody received went with the connection",
-                    happening.connection_id,
-                    passed.unread,
-                )
+            self._establishments.begin(HeldConnection(self, happening))
             self._last_sent = self._last_heard = trio.current_time()
             self._heard = self.link.received
         elif happening.event is LinkEvent.LOST and self._current is not None:
@@ -261,6 +172,11 @@ class Held:
     def room_made(self) -> None:
         """The inbox has room again."""
         self._station.room_made(self.link)
+
+    @property
+    def _current(self) -> HeldConnection | None:
+        """The establishment that came last."""
+        return self._establishments.latest
 
     @property
     def up(self) -> bool:
@@ -279,17 +195,20 @@ class Held:
         Raises:
             ConnectionLost: None does, with the reason of the last failure.
         """
-        if self._current is None or not self._current.established:
+        latest = self._current
+        if latest is None or not latest.established:
             raise self._down()
-        self._current.shown = True
-        return self._current
+        latest.shown = True
+        return latest
 
     def _down(self) -> ConnectionLost:
         end = self.link.endpoint
         failure = self.link.failure or Failure(
             "the connection is not established yet",
             Status(0x80A1),
-            f"{end.remote_name or end.remote_address}:{end.remote_port}" if end.active else f"local port {end.local_port}",
+            f"{end.remote_name or end.remote_address}:{end.remote_port}"
+            if end.active
+            else f"local port {end.local_port}",
             "Wait with wait_up(), for UP in changes(), or with when_down='wait'",
         )
         return ConnectionLost(failure.what, status=failure.status, where=failure.where, remedy=failure.remedy)
@@ -317,20 +236,22 @@ class Held:
         return self
 
     async def __anext__(self) -> HeldConnection:
-        """The next establishment; those that came and went meanwhile are passed over. Ends with the connection's ID."""
-        await self.bell.until(lambda: self._gone or (self._current is not None and self._current.number > self._shown))
-        if self._current is None or self._current.number <= self._shown:
+        """The next establishment; of those that came and went meanwhile, the ones that left something to receive.
+
+        Ends with the connection's ID.
+        """
+        await self.bell.until(lambda: self._gone or self._establishments.next_given())
+        coming = self._establishments.next_given()
+        if coming is None:
             raise StopAsyncIteration
-        self._shown = self._current.number
-        self._current.shown = True
-        return self._current
+        return self._establishments.give(coming)
 
     def give_back(self, given: bytes | HeldConnection) -> None:
         """As `Conversation.give_back`; an establishment is given by the iteration again."""
         if isinstance(given, HeldConnection):
-            self._shown = given.number - 1
+            self._establishments.give_back(given)
         elif (source := self._source or self._current) is not None:
-            self._source = source
+            self._establishments.not_done_with(source)
             source.give_back(given)
 
     def changes(self) -> Changes:
@@ -425,14 +346,11 @@ class Held:
         return await self._receive(lambda source: source.receive(size))
 
     async def _receive(self, take: Callable[[HeldConnection], Awaitable[bytes]]) -> bytes:
-        source = self._source
-        if source is None or not (source.established or source.unread):
-            source = self._source = await self.wait_up()
+        source = self._source = self._establishments.source() or await self.wait_up()
         try:
             return await take(source)
         except ConnectionLost:
-            if self._source is source:
-                self._source = None
+            self._establishments.done_with(source)
             raise
 
     # -- the life sign -----------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import trio
 
 from .. import causes
 from ..connection import Link, SendJob
-from ..errors import ConnectionLost, Failure, OUCError
+from ..errors import Failure, OUCError
 from ..transport import Wire, explain
 from ..visible import logger
 from .life import overtaken

@@ -156,7 +156,7 @@ async def test_a_send_that_is_cancelled_is_sent_whole_or_not_at_all() -> None:
             assert await server.receive(10) == b"C" * 10
 
 
-async def test_a_partner_that_closes_ends_the_iteration_and_one_that_is_cut_off_raises() -> None:
+async def test_a_partner_that_closes_ends_the_iteration_as_one_that_is_cut_off_does_and_the_loss_tells_which() -> None:
     port = free_port()
     with trio.fail_after(30):
         async with station("PLC-1") as one, station("PLC-2") as two, one.hold(server_description(port)) as server:
@@ -165,11 +165,16 @@ async def test_a_partner_that_closes_ends_the_iteration_and_one_that_is_cut_off_
             connection = await server.wait_up() if server.up else server._current
             assert connection is not None
             assert [piece async for piece in connection] == [b"bye"]
+            assert connection.loss is not None
+            assert connection.loss.orderly
             async with two.connect(client_description(port)) as rude:
                 connection = await server.wait_up()
                 rude._wire.tcp.abort()
+                assert [piece async for piece in connection] == []
+                assert connection.loss is not None
+                assert not connection.loss.orderly
                 with pytest.raises(ConnectionLost):
-                    [piece async for piece in connection]
+                    await connection.receive_some()
 
 
 async def test_what_was_handed_over_is_delivered_when_the_hold_is_left() -> None:
