@@ -16,7 +16,7 @@ import trio
 
 from .. import arguments
 from ..arguments import check
-from ..certs import Device, Project
+from ..certs import Device, open_device
 from ..errors import ParameterError
 from ..params import TCON_IP_V4_SEC, TCON_QDN, TCON_QDN_SEC, TCON_IP_v4
 from ..profiles import paused
@@ -37,6 +37,13 @@ class _Held:
     trust: int
     verifies: bool
     plain: bool
+
+    def __enter__(self) -> _Held:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.device is not None:
+            self.device.close()
 
 
 async def _resolve(given: Credentials, kind: type, *, server: bool = False) -> _Held:
@@ -110,9 +117,9 @@ async def connect(host: str | IPv4Address, port: int, **options: Unpack[Dialling
         ConnectionLost: The partner is not there, or has gone.
     """
     _check_partner(host, port)
-    found = await _resolve(options, Dialling)
-    async with Station(found.device) as station, station.connect(_dialled(host, port, found, options)) as connection:
-        yield connection
+    with await _resolve(options, Dialling) as found:
+        async with Station(found.device) as station, station.connect(_dialled(host, port, found, options)) as connection:
+            yield connection
 
 
 @asynccontextmanager
@@ -129,15 +136,15 @@ async def hold(host: str | IPv4Address, port: int, **options: Unpack[Holding]) -
         CertificateError: A reference names what the device does not have.
     """
     _check_partner(host, port)
-    found = await _resolve(options, Holding)
-    async with (
-        Station(found.device, profile=paused(options.get("retry_first"), options.get("retry_max"))) as station,
-        station.hold(
-            _dialled(host, port, found, options), when_down=options.get("when_down", "raise"),
-            patience=options.get("patience"), life_sign=options.get("life_sign"),
-        ) as held,
-    ):  # fmt: skip
-        yield held
+    with await _resolve(options, Holding) as found:
+        async with (
+            Station(found.device, profile=paused(options.get("retry_first"), options.get("retry_max"))) as station,
+            station.hold(
+                _dialled(host, port, found, options), when_down=options.get("when_down", "raise"),
+                patience=options.get("patience"), life_sign=options.get("life_sign"),
+            ) as held,
+        ):  # fmt: skip
+            yield held
 
 
 @asynccontextmanager
@@ -148,23 +155,23 @@ async def serving(port: int, handler: Handler, **options: Unpack[Serving]) -> As
         OUCError: As `serve`.
     """
     check("port", port, arguments.PORT)
-    found = await _resolve(options, Serving, server=True)
-    require = options.get("require_client_certificate")
-    description = TCON_IP_V4_SEC(
-        ConnPara=TCON_IP_v4(
-            ActiveEstablished=False, RemoteAddress=IPv4Address(options.get("partner", "0.0.0.0")), RemotePort=0,  # noqa: S104
-            LocalPort=port,
-        ),
-        ActivateSecureConn=not found.plain,
-        TLSServerReqClientCert=(found.verifies if require is None else require) and not found.plain,
-        TLSServerCertRef=found.own,
-        TLSClientCertRef=found.trust,
-    )  # fmt: skip
-    async with (
-        Station(found.device, address=options.get("host")) as station,
-        station.serving(description, handler, at_once=options.get("at_once")),
-    ):
-        yield station
+    with await _resolve(options, Serving, server=True) as found:
+        require = options.get("require_client_certificate")
+        description = TCON_IP_V4_SEC(
+            ConnPara=TCON_IP_v4(
+                ActiveEstablished=False, RemoteAddress=IPv4Address(options.get("partner", "0.0.0.0")), RemotePort=0,  # noqa: S104
+                LocalPort=port,
+            ),
+            ActivateSecureConn=not found.plain,
+            TLSServerReqClientCert=(found.verifies if require is None else require) and not found.plain,
+            TLSServerCertRef=found.own,
+            TLSClientCertRef=found.trust,
+        )  # fmt: skip
+        async with (
+            Station(found.device, address=options.get("host")) as station,
+            station.serving(description, handler, at_once=options.get("at_once")),
+        ):
+            yield station
 
 
 async def serve(port: int, handler: Handler, **options: Unpack[Serving]) -> NoReturn:
@@ -186,4 +193,4 @@ async def serve(port: int, handler: Handler, **options: Unpack[Serving]) -> NoRe
 def _from_project(path: str | os.PathLike[str], device: str | None, password: str | bytes | None) -> Device:
     if device is None:
         return Device.open(path, password=password)
-    return Project.open(path, password=password).device(device)
+    return open_device(path, device=device, password=password)

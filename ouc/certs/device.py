@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from types import TracebackType
+from typing import Any, Literal, Self, TypeAlias
 
 from cryptography import x509
 
@@ -39,6 +40,7 @@ class Device:
         addresses: Plant addresses of its interfaces.
         download: Gives the snapshot of now.
         saw: Keeps what a partner presented, where there is somebody to keep it.
+        release: Closes what was opened for this device alone, such as a project file; `close` calls it.
     """
 
     def __init__(
@@ -49,12 +51,28 @@ class Device:
         profile: str = "",
         download: Callable[[], DeviceStore],
         saw: Saw | None = None,
+        release: Callable[[], None] | None = None,
     ) -> None:
         self.name = name
         self.addresses = tuple(addresses)
         self.profile = profile
         self._download = download
         self._saw = saw
+        self._release = release
+
+    def close(self) -> None:
+        """Let go of the file that was opened for this device, if one was. Snapshots that it has given stay usable."""
+        release, self._release = self._release, None
+        if release is not None:
+            release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     def __repr__(self) -> str:
         return f"Device({self.name!r})"

@@ -21,6 +21,8 @@ def open_device(
 ) -> Device:
     """Open a device from either kind of file; programs that take the one take the other.
 
+    The device owns the file: `Device.close`, or `with`, lets go of it.
+
     Args:
         path: A project file, or a device file.
         device: Name of the device; may be left out where there is only one.
@@ -37,8 +39,15 @@ def open_device(
             raise ParameterError(f"holds the device {found.name!r}, not {device!r}", where=name)
         return found
     project = Project.open(name, password=password, user=user)
-    names = [one.name for one in project.devices]
-    if device is None and len(names) != 1:
+    try:
+        return project.device(device or _only_one(project, name), release=project.close)
+    except BaseException:
         project.close()
+        raise
+
+
+def _only_one(project: Project, name: str) -> str:
+    names = [one.name for one in project.devices]
+    if len(names) != 1:
         raise ParameterError("which device?", where=name, remedy=f"Name one of: {', '.join(names) or 'there is none yet'}")
-    return project.device(device or names[0])
+    return names[0]

@@ -156,8 +156,12 @@ class Session:
 
     # -- devices ------------------------------------------------------------------------------------------------------
 
-    def device(self, name: str) -> Device:
+    def device(self, name: str, *, release: Callable[[], None] | None = None) -> Device:
         """A device as a station uses it; it follows every later change of the project.
+
+        Args:
+            name: Of the device.
+            release: What the device's `close` does, where the project was opened for it alone.
 
         Raises:
             ParameterError: There is no such device, or more certificates belong to it than fit.
@@ -173,6 +177,7 @@ class Session:
             profile=config.profile,
             download=lambda: self._download(name),
             saw=lambda partner, certificate, now: self._saw(name, partner, certificate, now),
+            release=release,
         )
 
     def _download(self, name: str) -> DeviceStore:

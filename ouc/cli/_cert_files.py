@@ -28,6 +28,7 @@ from ._projects import (
     password_from,
     say,
     spoken,
+    unused,
     write,
 )
 from ._show import print_json
@@ -131,6 +132,7 @@ def export(
             number, wanted, private_key=private_key, password=secret, default_password=default_password, chain=chain,
             method=method, unencrypted=unencrypted,
         )  # fmt: skip
+    unused(output, output.with_suffix(".key") if made.separate_key is not None else None)
     write(output, made.data, secret=with_key and made.separate_key is None)
     files = [str(output)]
     if made.separate_key is not None:
@@ -161,6 +163,7 @@ def csr(
 
     Bring it in with `ouc cert import --as device`, or with `ouc cert replace` where --id was given.
     """
+    unused(output)
     with opened(project, password_file=password_file, user=user) as found:
         data = found.request(number=number, usage=usage, device=device, common_name=cn, san=san or None, key=key)
     write(output, data)
@@ -181,6 +184,7 @@ def sign(
     json: Json = False,
 ) -> None:
     """Sign somebody else's request with a CA of the project. The usage decides the extensions, not the request."""
+    unused(output)
     with opened(project, password_file=password_file, user=user) as found:
         entry = found.sign(file, issuer=issuer, usage=usage, san=san or None, days=days)
         data = found.export(entry.id, "pem").data

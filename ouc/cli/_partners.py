@@ -199,9 +199,13 @@ def _held(project: Path, device: str | None, password_file: Path | None) -> tupl
             listed = f", one of {', '.join(names)}" if names else f"; `ouc device list {project}` shows them"
             raise UsageError("is a project", where=str(project), remedy=f"Give --device NAME{listed}") from None
     manager: Project = opened(project, password_file=password_file)
-    held = manager.device(device)
-    there = held.download().held
-    return held, {entry.id: entry.certificate for entry in manager.entries() if entry.id not in there}
+    try:
+        held = manager.device(device, release=manager.close)
+        there = held.download().held
+        return held, {entry.id: entry.certificate for entry in manager.entries() if entry.id not in there}
+    except BaseException:
+        manager.close()
+        raise
 
 
 def _devices_of(path: Path, password: str | None) -> list[str] | None:

@@ -21,7 +21,7 @@ from ._show import note, print_json, say, table
 __all__ = [
     "Days", "DeviceName", "Json", "KeyPassword", "Number", "Output", "PasswordFile", "ProjectFile", "San", "User",
     "as_json", "done", "listing", "new_password", "note", "notes", "opened", "password_from", "say",
-    "spoken", "write",
+    "spoken", "unused", "write",
 ]  # fmt: skip
 
 #: The project's password, for scripts. A password on the command line could be read by every user of the computer.
@@ -184,11 +184,31 @@ def notes(entry: Entry) -> None:
         note(f"certificate {entry.id}: {one}")
 
 
+def unused(*paths: Path | None) -> None:
+    """Refuse files that are there already, before the project changes for what could not be written then.
+
+    Raises:
+        ParameterError: One of them exists, or its folder does not.
+    """
+    for path in paths:
+        if path is not None and os.path.lexists(path):
+            raise ParameterError("exists already", where=str(path), remedy="Choose another name")
+        if path is not None and not path.absolute().parent.is_dir():
+            raise ParameterError("there is no such folder", where=str(path.parent), remedy="Make it first")
+
+
 def write(path: Path, data: bytes, *, secret: bool = False) -> None:
     """Write a new file; one with a private key is readable for its owner only. Nothing is overwritten."""
     try:
         handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if secret else 0o644)
     except FileExistsError:
         raise ParameterError("exists already", where=str(path), remedy="Choose another name") from None
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
+    except OSError as error:
+        raise ParameterError(error.strerror or "cannot be written", where=str(path)) from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+    except OSError as error:
+        # Half a file would be in the way of the next attempt, and be taken for a whole one.
+        path.unlink(missing_ok=True)
+        raise ParameterError(error.strerror or "cannot be written", where=str(path)) from error

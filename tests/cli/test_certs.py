@@ -366,3 +366,50 @@ def test_a_password_for_a_project_that_has_none_is_no_agreement(shell: Shell) ->
     with pytest.raises(ParameterError, match="the project has no password, and one is given"):
         shell("cert", "list", bare)
     shell("cert", "list", bare, password=None)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("cert", "csr", "{plant}", "--cn", "x", "-o", "{taken}"),
+        ("cert", "csr", "{plant}", "--cn", "x", "-o", "{taken}/x.csr"),
+        ("cert", "sign", "{plant}", "{csr}", "--issuer", "2", "-o", "{taken}"),
+    ],
+)
+def test_nothing_is_made_in_the_project_for_a_file_that_cannot_be_written(shell: Shell, words: tuple[str, ...]) -> None:
+    taken, request = shell.folder / "taken", shell.folder / "request.csr"
+    taken.write_text("mine")
+    shell("cert", "csr", shell.plant, "--cn", "x", "-o", request)
+    before = shell.json("project", "info", shell.plant)["generation"]
+    with pytest.raises(ParameterError, match=r"exists already|no such folder"):
+        shell(*(word.format(plant=shell.plant, taken=taken, csr=request) for word in words))
+    assert shell.json("project", "info", shell.plant)["generation"] == before
+    assert taken.read_text() == "mine"
+
+
+def test_a_certificate_is_not_exported_without_its_key_where_the_keys_name_is_taken(shell: Shell) -> None:
+    (shell.folder / "plc.key").write_text("mine")
+    with pytest.raises(ParameterError, match=r"plc\.key: exists already"):
+        shell("cert", "export", shell.plant, 4, "-o", shell.folder / "plc.der", "--private-key", "--unencrypted")
+    assert not (shell.folder / "plc.der").exists()
+
+
+def test_a_full_disk_leaves_no_half_a_file(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        def __init__(self, handle: int, mode: str) -> None:
+            self.file = open(handle, mode)  # noqa: SIM115
+
+        def __enter__(self) -> Full:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.file.close()
+
+        def write(self, data: bytes) -> None:
+            self.file.write(data[:10])
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fdopen", Full)
+    with pytest.raises(ParameterError, match=r"ca\.pem: No space left on device"):
+        shell("cert", "export", shell.plant, 2, "-o", shell.folder / "ca.pem")
+    assert not (shell.folder / "ca.pem").exists()
