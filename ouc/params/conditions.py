@@ -57,6 +57,11 @@ def ports(s: Subject) -> bool:
     return tcp(s) or udp(s)
 
 
+def other_service(s: Subject) -> bool:
+    """An active end that dials a port at which a controller has another service."""
+    return tcp(s) and s.end.active and bool(s.service)
+
+
 def tls(s: Subject) -> bool:
     """TCP with TLS."""
     return s.end.secure and tcp(s)

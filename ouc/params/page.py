@@ -18,7 +18,8 @@ them. This page is made from the declarations in `ouc/params`.
 
 Members may be written in either documented spelling, `RemotePort` or `remote_port`. Offsets are bytes of a block with
 standard access. Start values are those of a variable in a data block. In Python and TOML ports that are left out follow from
-the role: an active side has LocalPort 0 (the system chooses), a passive one RemotePort 0 (any). STATUS words are explained in [STATUS words](status.md), limits of firmware in [Profiles](profiles.md).
+the role: an active side has LocalPort 0 (the system chooses), a passive one RemotePort 0 (any). STATUS words are explained
+in [STATUS words](status.md), limits of firmware in [Profiles](profiles.md).
 
 ## Structures
 """

@@ -85,6 +85,11 @@ def _trust_reference(s: Subject) -> str:
 
 
 _DOWNLOAD: Final = "and download the hardware configuration"
+# The same for who sits at this library.
+_OWN_HERE: Final = "; with `ouc`: `ouc cert assign PROJECT ID DEVICE --used-as device`, or cert= and key= (--cert, --key)"
+_TRUST_HERE: Final = "; with `ouc`: `ouc cert assign PROJECT ID DEVICE --used-as trusted`, or ca= (--ca FILE)"
+_RENEW_HERE: Final = "; with `ouc`: `ouc cert renew PROJECT ID`"
+_CLOCK: Final = "Set the clock of the CPU (or of this computer), or activate time synchronization"
 
 RULES: Final = (
     # -- the structure and its ID --------------------------------------------------------------------------------------
@@ -236,6 +241,13 @@ RULES: Final = (
         remedy="Enter the partner's LocalPort in RemotePort",
     ),
     Rule(
+        name="partner port of another service", status=0x0000, member="RemotePort", source="B 3.4", mark="I",
+        broken=when.other_service, severity=_WARNING,
+        message="RemotePort {end.remote_port} belongs to {s.service}, which answers no Open User Communication",
+        remedy="Enter the LocalPort of the partner's passive end (ActiveEstablished = FALSE), best from 2000 to 5000; for "
+        "ISO-on-TCP use TCON_IP_RFC",
+    ),
+    Rule(
         name="passive without local port", status=0x80B7, member="LocalPort", source="B 1.2",
         broken=lambda s: when.tcp(s) and not s.end.active and s.end.local_port == 0,
         message="the passive side needs a local port to wait at, not 0",
@@ -332,7 +344,8 @@ RULES: Final = (
         name="server without certificate", status=0x80E9, member="TLSServerCertRef", source="B 1.12", mark="I",
         broken=lambda s: when.server(s) and s.end.tls_server_cert_ref == 0,
         message="a TLS server needs a certificate of its own",
-        remedy=f"Assign a device certificate with private key to the CPU, enter its ID in TLSServerCertRef {_DOWNLOAD}",
+        remedy=f"Assign a device certificate with private key to the CPU, enter its ID in TLSServerCertRef "
+        f"{_DOWNLOAD}{_OWN_HERE}",
     ),
     Rule(
         name="TLS members of a plain connection", status=0x0000, member="ActivateSecureConn", source="B 1.3",
@@ -347,19 +360,19 @@ RULES: Final = (
         broken=when.own_unusable,
         message="ID {end.own_reference} is no certificate with private key on the device",
         remedy=f"Assign the certificate to the device {_DOWNLOAD}; are the two references swapped? On the passive side "
-        "TLSServerCertRef is the own certificate, on the active side TLSClientCertRef",
+        f"TLSServerCertRef is the own certificate, on the active side TLSClientCertRef{_OWN_HERE}",
     ),
     Rule(
         name="own certificate not valid yet", status=0x80E2, member=_own_reference, source="C 4.2",
         broken=when.own_early,
         message="certificate {end.own_reference} is valid from {s.own.not_before:%Y-%m-%d %H:%M} only",
-        remedy="Set the clock of the CPU, or activate time synchronization",
+        remedy=_CLOCK,
     ),
     Rule(
         name="own certificate expired", status=0x80E5, member=_own_reference, source="B 3.3",
         broken=when.own_late,
         message="certificate {end.own_reference} has expired on {s.own.not_after:%Y-%m-%d %H:%M}",
-        remedy=f"Renew the certificate, which keeps its ID, {_DOWNLOAD}",
+        remedy=f"Renew the certificate, which keeps its ID, {_DOWNLOAD}{_RENEW_HERE}",
     ),
     Rule(
         name="key of the own certificate", status=0x80E2, member=_own_reference, source="C 6.2",
@@ -377,13 +390,13 @@ RULES: Final = (
         name="trusted certificate unknown", status=_trust_status, member=_trust_reference, source="defaults", mark="I",
         broken=when.trust_unknown,
         message="ID {end.trust_reference} is not on the device",
-        remedy=f"Add the CA of the partner's certificate to 'Certificates of the partner devices' {_DOWNLOAD}",
+        remedy=f"Add the CA of the partner's certificate to 'Certificates of the partner devices' {_DOWNLOAD}{_TRUST_HERE}",
     ),
     Rule(
         name="nobody to trust", status=0x80E4, member=_trust_reference, source="B 1.12", mark="I",
         broken=when.nobody_trusted,
         message="reference 0 trusts every CA on the device, and there is none",
-        remedy=f"Add the CA of the partner's certificate to 'Certificates of the partner devices' {_DOWNLOAD}",
+        remedy=f"Add the CA of the partner's certificate to 'Certificates of the partner devices' {_DOWNLOAD}{_TRUST_HERE}",
     ),
     Rule(
         name="trusted certificate verifies nobody", status=0x80E2, member=_trust_reference, source="defaults", mark="I",
@@ -395,19 +408,19 @@ RULES: Final = (
         name="chain not on the device", status=0x80E4, member=_trust_reference, source="C 4.2",
         broken=when.chain_broken,
         message="the chain of certificate {end.trust_reference} up to its root is not on the device",
-        remedy=f"Add the root and every intermediate to 'Certificates of the partner devices' {_DOWNLOAD}",
+        remedy=f"Add the root and every intermediate to 'Certificates of the partner devices' {_DOWNLOAD}{_TRUST_HERE}",
     ),
     Rule(
         name="trusted certificate not valid yet", status=0x80E2, member=_trust_reference, source="C 4.2",
         broken=when.trust_early,
         message="certificate {end.trust_reference} is valid from {s.trust.not_before:%Y-%m-%d %H:%M} only",
-        remedy="Set the clock of the CPU, or activate time synchronization",
+        remedy=_CLOCK,
     ),
     Rule(
         name="trusted certificate expired", status=0x80E5, member=_trust_reference, source="B 3.3",
         broken=when.trust_late,
         message="certificate {end.trust_reference} has expired on {s.trust.not_after:%Y-%m-%d %H:%M}",
-        remedy=f"Renew the certificate, which keeps its ID, {_DOWNLOAD}",
+        remedy=f"Renew the certificate, which keeps its ID, {_DOWNLOAD}{_RENEW_HERE}",
     ),
     Rule(
         name="key of the trusted certificate", status=0x80E2, member=_trust_reference, source="C 6.2",

@@ -34,6 +34,18 @@ _OTHER_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
 }
 
 
+# Ports of a controller's own services (ouc-blocks.md 3.4 and 4.2) that speak no Open User Communication.
+_SERVICES: Final[Mapping[int, str]] = {
+    80: "the web server (HTTP)",
+    102: "the programming device, S7 communication and ISO-on-TCP",
+    443: "the web server (HTTPS)",
+    4840: "the OPC UA server",
+    34962: "PROFINET",
+    34963: "PROFINET",
+    34964: "PROFINET",
+}
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Subject:
     """One description with everything that decides about it.
@@ -75,6 +87,11 @@ class Subject:
         inner = getattr(self.description, "ConnPara", None)
         nested = inner.layout().find(member) if isinstance(inner, Structure) else None
         return member if nested is None else f"ConnPara.{nested.name}"
+
+    @property
+    def service(self) -> str:
+        """What a controller has at the port that an active end dials, empty where that is nothing known."""
+        return _SERVICES.get(self.end.remote_port, "")
 
     @property
     def extended(self) -> int:

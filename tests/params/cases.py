@@ -123,6 +123,7 @@ bad_selectors = (
     st.just(b"") | st.just(b"SIMATIC-ROOT") | st.binary(min_size=2, max_size=2).filter(lambda b: b[0] != 0xE0)
 )
 bad_names = st.sampled_from([".", "a..b.", ".a.", "x" * 64 + "."])
+services = st.sampled_from([80, 102, 443, 4840, 34962, 34963, 34964])
 reserved = st.sampled_from(sorted(profile(CPU).reserved_ports))
 multicast = st.integers(0, 0x0FFFFFFF).map(lambda low: (0xE0000000 + low).to_bytes(4))
 classless = st.integers(0xF0000000, 0xFFFFFFFE).map(lambda address: address.to_bytes(4))
@@ -174,6 +175,8 @@ CASES: Mapping[str, Case] = {
     "active without partner port": but(ip_v4(ActiveEstablished=True), PORT, 0)
     | but(qdn(active_established=True), "remote_port", 0)
     | but(tcon_param(), "rem_tsap_id_len", 0),
+    "partner port of another service": but(ip_v4(ActiveEstablished=True), PORT, services)
+    | but(secure(active=True), "ConnPara.RemotePort", services) | but(qdn(active_established=True), "remote_port", services),
     "passive without local port": but(ip_v4(ActiveEstablished=False), OWN_PORT, 0)
     | but(qdn(active_established=False), "local_port", 0)
     | but(passive_param, "local_tsap_id_len", 0),

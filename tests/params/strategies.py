@@ -35,7 +35,7 @@ DESCRIPTIONS: tuple[type[Description], ...] = tuple(
     kind for kind in STRUCTURES.values() if issubclass(kind, Description)
 )
 
-ports = st.integers(2000, 5000)
+ports = st.integers(2000, 5000).filter(lambda port: port != 4840)  # that one belongs to OPC UA
 hosts = st.integers(1, 254).map(lambda host: f"192.168.0.{host}")
 ids = st.integers(1, 4095)
 labels = st.from_regex(r"\A[a-z][a-z0-9-]{0,20}\Z")

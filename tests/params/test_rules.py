@@ -101,7 +101,7 @@ SINGLE_CHANGES: tuple[tuple[Description, str, Any, int | None], ...] = (
     (CLIENT, "ConnPara.RemoteAddress", "10.1.2.3", None),
     (CLIENT, "ConnPara.RemotePort", 0, 0x80B7),
     (CLIENT, "ConnPara.RemotePort", 1, None),
-    (CLIENT, "ConnPara.RemotePort", 443, None),
+    (CLIENT, "ConnPara.RemotePort", 8883, None),
     (CLIENT, "ConnPara.RemotePort", 65535, None),
     (CLIENT, "ConnPara.LocalPort", 2000, None),
     (CLIENT, "ConnPara.LocalPort", 102, 0x80A2),
@@ -250,3 +250,26 @@ def test_what_is_remembered_does_not_grow_without_end(asked: list[tuple[str, str
             TCON_IP_v4(RemoteAddress="10.0.0.1"), profile=cpu
         )
         assert len(value.remembered) <= 16
+
+
+@pytest.mark.parametrize("port", [80, 102, 443, 4840])
+@pytest.mark.parametrize("secure", [True, False])
+def test_a_partner_port_of_another_service_gets_a_note_and_passes(port: int, *, secure: bool) -> None:
+    end = TCON_IP_v4(RemoteAddress="192.168.0.1", RemotePort=port)
+    description = TCON_IP_V4_SEC(ConnPara=end, ActivateSecureConn=secure)
+    (found,) = description.check(CPU)
+    assert (found.rule, found.is_error, found.status) == ("partner port of another service", False, 0)
+    assert found.member == "ConnPara.RemotePort"
+    assert str(port) in found.message
+    assert "ActiveEstablished = FALSE" in found.remedy
+    waiting = attrs.evolve(end, ActiveEstablished=False, LocalPort=2000)
+    assert not attrs.evolve(description, ConnPara=waiting, TLSServerCertRef=5 if secure else 0).check(CPU)
+
+
+def test_remedies_about_certificates_speak_to_whoever_sits_at_the_library_too() -> None:
+    told = {rule.name: rule.remedy for rule in RULES}
+    for name in ("own certificate not usable", "server without certificate", "trusted certificate unknown", "nobody to trust",
+                 "chain not on the device"):  # fmt: skip
+        assert "`ouc cert assign PROJECT ID DEVICE" in told[name]
+        assert "download the hardware configuration" in told[name]
+        assert "ca=" in told[name] or "cert=" in told[name]
