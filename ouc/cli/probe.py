@@ -39,6 +39,9 @@ from ._usage import UsageError
 
 __all__ = ["register"]
 
+# What says nothing about the partner: this computer could not look.
+_OURS = frozenset({"no-descriptors", "no-memory", "no-port-free", "no-such-address", "port-in-use", "port-not-allowed"})
+
 
 def register(app: typer.Typer) -> None:
     """Add `ouc probe` to the command."""
@@ -107,7 +110,7 @@ def probe(
     else:
         _print(seen, document, findings)
     if not document["healthy"]:
-        raise typer.Exit(1)
+        raise typer.Exit(3 if findings and findings[0].cause in _OURS else 1)
 
 
 def _ask(target: Target, means: Means, pause: float | None) -> tuple[Observation, list[Answer]]:

@@ -16,7 +16,9 @@ import attrs
 import trio
 import typer
 
+from .. import causes
 from ..api import Datagrams, Held, Station
+from ..causes import Evidence, Opening
 from ..connection import LinkEvent
 from ..errors import ConnectionLost, OUCError, ParameterError, RemoteProtocolError
 from ..params import Description
@@ -335,9 +337,16 @@ class _Job:
                         scope.deadline = math.inf
                         await self._collect(line, limit)
         except trio.TooSlowError:
+            if not self.partner and not self.end.endpoint.active and not self.end.udp:
+                raise self._nobody(limit) from None
             raise ConnectionLost(
                 f"not finished within {limit:g} s", status=0x80C7, where=where, remedy="Is the partner's receive block enabled?"
             ) from None
+
+    def _nobody(self, limit: float) -> OUCError:
+        port = self.end.endpoint.local_port
+        seen = Evidence(role="server", opening=Opening.NOBODY, where=f"local port {port}", port=port, limit=limit)
+        return ConnectionLost.of(attrs.evolve(causes.failure(seen), closer=causes.closer("server", "", port) if port else ""))
 
     @property
     def partner_named(self) -> str:

@@ -29,6 +29,8 @@ from .observation import End, Observation, Opening
 
 __all__ = ["Means", "ask", "wait"]
 
+# Seconds that leaving may take: a partner that never stops talking has nothing to tell a probe.
+_LAST_WORDS = 1.0
 # Types of a TLS record, alert and handshake: what may be worth a handshake though it came too early.
 _RECORDS = (b"\x15", b"\x16")
 
@@ -102,7 +104,8 @@ async def ask(
         raise ParameterError(f"port {port} does not exist", where="port", remedy="Choose 1 to 65535")
     address, name = await _resolve(host, means.connect_timeout)
     seen = Observation(
-        role="client", where=f"{host}:{port}", port=port, now=means.clock(), address=None if name else address, name=name,
+        role="client", where=f"{host.removesuffix('.')}:{port}",
+        port=port, now=means.clock(), address=None if name else address, name=name,
         check_address=means.check_address, trust=means.trust, own=means.own, known=means.known,
         limit=means.connect_timeout,
     )  # fmt: skip
@@ -157,7 +160,7 @@ async def _plainly(tcp: TCPStream, seen: Observation, question: bytes) -> Observ
         end = End.TIMEOUT if scope.cancelled_caught else End.OURS if answer else End.CLOSED
     except trio.BrokenResourceError:
         end = End.RESET
-    await tcp.aclose()
+    await tcp.close_with(b"", limit=_LAST_WORDS, spoke=False)
     return attrs.evolve(seen, answer=answer, first=answer, end=end)
 
 
@@ -327,4 +330,4 @@ class _Look:
             await self._flush()
         except OUCError:
             pass  # the failure is told already
-        await self._tcp.aclose()
+        await self._tcp.close_with(b"", limit=_LAST_WORDS, spoke=False)

@@ -205,7 +205,8 @@ def _identity(seen: Evidence, leaf: x509.Certificate, expect: IPv4Address | str 
     if not seen.client or expect is None:
         return None
     if isinstance(expect, str):
-        fits = any(dns_matches(one, expect.removesuffix(".")) for one in san_names(leaf))
+        expect = expect.removesuffix(".")
+        fits = any(dns_matches(one, expect) for one in san_names(leaf))
     else:
         fits = str(expect) in san_addresses(leaf)
     if fits:

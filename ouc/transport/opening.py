@@ -161,7 +161,7 @@ class Opener:
             plain=not end.secure,
             own_address=self._own_address(tcp),
         )
-        return Attempt(seen=seen, closer=causes.closer(seen.role, host, port) if port and not iso else "")
+        return Attempt(seen=seen, closer=causes.closer(seen.role, host, port) if port else "")
 
     def _own_address(self, tcp: TCPStream | None) -> str:
         """Our address as the partner sees it, empty if the connection has gone again."""
@@ -256,7 +256,7 @@ class Opener:
                 await stream.establish(received)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             await tcp.close_with(b"", limit=_LAST_WORDS, spoke=False)
-            raise attempt.iso_failed(error) from error
+            raise attrs.evolve(attempt, closer="").iso_failed(error) from error
         except trio.TooSlowError:
             tcp.abort()
             seen = attrs.evolve(attempt.seen, limit=self.profile.handshake_timeout)

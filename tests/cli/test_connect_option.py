@@ -62,9 +62,7 @@ def test_a_source_says_everything_about_a_connection(plant: Path, monkeypatch: A
     port = free_port()
     for name in (SERVER, CLIENT):
         source = tmp_path / name
-        source.write_text(
-            source.read_text("utf-8-sig").replace("Port := 2000", f"Port := {port}"), "utf-8-sig"
-        )
+        source.write_text(source.read_text("utf-8-sig").replace("Port := 2000", f"Port := {port}"), "utf-8-sig")
     # The published addresses, on this computer.
     monkeypatch.setenv("OUC_LOOPBACK", "127.0.0.0/24")
     kept = tmp_path / "kept"
@@ -135,7 +133,9 @@ def test_UDP_of_a_source_goes_to_the_place_that_is_typed(two: Path, monkeypatch:
 
 def test_a_passive_source_sends_to_the_partner_that_comes(two: Path, monkeypatch: Any, capfd: Any) -> None:
     port = free_port()
-    sender = Sending(monkeypatch, f"127.0.0.1:{port}", "--connect", f"{two}#One", "--hex", "0102", "--repeat", 0, "--count", 1)
+    sender = Sending(
+        monkeypatch, f"127.0.0.1:{port}", "--connect", f"{two}#One", "--hex", "0102", "--repeat", 0, "--count", 1
+    )
     monkeypatch.setattr("ouc.cli.send.note", sender.lines.put)
     sender.begin()
     sender.until("is passive: the partner has to connect; `ouc partner")
@@ -148,6 +148,18 @@ def test_a_passive_source_sends_to_the_partner_that_comes(two: Path, monkeypatch
     sender.__exit__()
     assert (ran.exit_code, ran.error) == (0, None)
     assert "2 bytes: 01 02" in ran.stdout
+
+
+def test_a_passive_source_that_nobody_connects_to_is_told_so_with_the_member_that_makes_an_end_dial(
+    two: Path,
+) -> None:
+    port = free_port()
+    ran = run("send", f"127.0.0.1:{port}", "--connect", f"{two}#One", "--hex", "00", "--timeout", 0.2)
+    assert isinstance(ran.error, OUCError)
+    told = ran.error.failure
+    assert (told.cause, told.status) == ("nobody-connected", 0x80C6)
+    assert "ActiveEstablished = TRUE" in told.remedy
+    assert str(ran.error).endswith(f"look closer: ouc probe --listen {port}")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +175,11 @@ def test_a_passive_source_sends_to_the_partner_that_comes(two: Path, monkeypatch
         (("--connect", "{two}#One", "--trust", "3"), "--connect and --trust exclude", "references stand"),
         (("--connect", "{two}#One", "--no-check-address"), "--connect and --check-address exclude", "Leave one"),
         (("--connect", "{two}#One", "--iso"), "--connect and --iso exclude", "Leave one"),
-        (("plc.plant:2000", "--connect", str(example_file(CLIENT)), "--trust", "any-insecure"), "no IPv4 address", "Write"),
+        (
+            ("plc.plant:2000", "--connect", str(example_file(CLIENT)), "--trust", "any-insecure"),
+            "no IPv4 address",
+            "Write",
+        ),
         (("--connect", str(example_file(CLIENT))), "no certificates", "Give --project"),
     ],
 )
@@ -185,7 +201,9 @@ def test_an_active_description_does_not_serve() -> None:
 
 def test_a_data_block_is_sent_with_its_start_values(monkeypatch: Any, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
-    with Receiving(monkeypatch, "127.0.0.1:0", "--plain", "--size", 258, "--count", 1, "--output", kept, *LIMIT) as receiver:
+    with Receiving(
+        monkeypatch, "127.0.0.1:0", "--plain", "--size", 258, "--count", 1, "--output", kept, *LIMIT
+    ) as receiver:
         ran = run("send", receiver.where, "--plain", "--data", SEND)
     assert ran.exit_code == 0
     assert kept.read_bytes() == bytes(DataBlock.from_source(SEND))

@@ -20,11 +20,12 @@ from ouc.errors import Failure, OUCError
 from ouc.params import TCON_IP_V4_SEC, TCON_IP_v4
 from ouc.probe import Means, ask, diagnose
 from ouc.profiles import DEFAULT as PROFILE
+from ouc.profiles import Profile
 from ouc.tls import DEFAULT, Policy
 
 HOST = "127.0.0.1"
-# Only what waits for a silent partner waits so long.
-IMPATIENT = attrs.evolve(PROFILE, handshake_timeout=0.5)
+# A time limit that nothing here needs, except where a partner is silent.
+GENEROUS = 30.0
 VERSIONS = pytest.mark.parametrize("version", ["1.2", "1.3"])
 
 
@@ -36,6 +37,10 @@ def healthy() -> faults.Plan:
 def device(plan: faults.Plan, *, own: bool = True) -> Device:
     shown: dict[str, Any] = {"cert": plan.partner_cert, "key": plan.partner_key} if own else {}
     return Device.from_files(ca=[plan.root, plan.crl], **shown)
+
+
+def profile(limit: float = GENEROUS) -> Profile:
+    return attrs.evolve(PROFILE, handshake_timeout=limit)
 
 
 def policy(version: Any) -> Policy:
@@ -60,16 +65,17 @@ def dialled(port: int, held: Device) -> TCON_IP_V4_SEC:
     )
 
 
-async def by_exception(port: int, held: Device, version: str, *, read: bool = False) -> Failure:
-    profile = attrs.evolve(IMPATIENT, connections=8)
-    async with ouc.Station(held, profile=profile, policy=policy(version)) as station:
+async def by_exception(port: int, held: Device, version: str, *, limit: float = GENEROUS) -> Failure:
+    async with ouc.Station(held, profile=profile(limit), policy=policy(version)) as station:
         with pytest.raises(OUCError) as caught:
-            async with station.connect(dialled(port, held)) as connection:
-                await connection.receive_some() if read else None
+            async with station.connect(dialled(port, held)):
+                pass
     return caught.value.failure
 
 
-async def by_log(port: int, held: Device, version: str, caplog: pytest.LogCaptureFixture) -> tuple[Failure, str]:
+async def by_log(
+    port: int, held: Device, version: str, caplog: pytest.LogCaptureFixture, limit: float
+) -> tuple[Failure, str]:
     caplog.clear()
     told: list[Failure] = []
 
@@ -77,7 +83,7 @@ async def by_log(port: int, held: Device, version: str, caplog: pytest.LogCaptur
         if one.event is LinkEvent.REFUSED:
             told.append(one.failure)
 
-    async with ouc.Station(held, profile=IMPATIENT, policy=policy(version), on_event=happened) as station:
+    async with ouc.Station(held, profile=profile(limit), policy=policy(version), on_event=happened) as station:
         async with station.hold(dialled(port, held)) as connection:
             async for change in connection.changes():
                 if change.failure is not None:
@@ -85,12 +91,14 @@ async def by_log(port: int, held: Device, version: str, caplog: pytest.LogCaptur
     return told[0], "\n".join(caplog.messages)
 
 
-async def by_probe(port: int, held: Device, version: str) -> list[Failure]:
+async def by_probe(
+    port: int, held: Device, version: str, *, limit: float = GENEROUS, listen_before: float = 0.0
+) -> list[Failure]:
     store = held.download()
     own = next(iter(held.own_ids), 0)
     means = Means(
         trust=store.trust(0, side="client"), own=store.own(own, side="client") if own else None,
-        handshake_timeout=IMPATIENT.handshake_timeout, policy=policy(version), listen_before=0.1,
+        handshake_timeout=limit, policy=policy(version), listen_before=listen_before, grace=GENEROUS,
     )  # fmt: skip
     return [one.failure for one in diagnose(await ask(HOST, port, means))]
 

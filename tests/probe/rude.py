@@ -11,7 +11,7 @@ from typing import Final
 import attrs
 import trio
 
-__all__ = ["CLIENTS", "SERVERS", "Rude", "alerting", "dial", "finish", "serve"]
+__all__ = ["CLIENTS", "SERVERS", "Rude", "alerting", "dial", "finish", "serve", "shaking"]
 
 Conduct = Callable[[trio.SocketStream], Awaitable[None]]
 
@@ -37,11 +37,15 @@ class Rude:
         name: For the test's name.
         causes: Of the table of causes; a probe, which listens before it speaks, has the finer one first.
         conduct: What it does with a connection.
+        early: It acts before it has heard anything, so a probe that listens first hears it for certain.
+        limit: Seconds to wait for it: few where it never says what is waited for.
     """
 
     name: str
     causes: tuple[str, ...]
     conduct: Conduct
+    early: bool = False
+    limit: float = 30.0
 
 
 def _reset(stream: trio.SocketStream) -> None:
@@ -94,29 +98,31 @@ SERVERS: Final = (
     Rude("web server", ("http",), saying(b"HTTP/1.1 400 Bad Request\r\n\r\n", then="close")),
     Rude("web server that answers with a page", ("http",), saying(b"<!DOCTYPE HTML>\n<html>", then="close")),
     Rude("OPC UA server", ("opc-ua",), saying(b"ERRF\x10\0\0\0\0\0\0\x80\0\0\0\0", then="close")),
-    Rude("SSH server", ("ssh",), saying(b"SSH-2.0-OpenSSH_9.6\r\n", after_hello=False)),
-    Rude("mail server", ("plain",), saying(b"220 mail ready\r\n", after_hello=False)),
+    Rude("SSH server", ("ssh",), saying(b"SSH-2.0-OpenSSH_9.6\r\n", after_hello=False), early=True),
+    Rude("mail server", ("plain",), saying(b"220 mail ready\r\n", after_hello=False), early=True),
     Rude("plain answer", ("plain",), saying(b"\x01\x00\xfe\x0cHello")),
     Rude("S7 port", ("port-102",), saying(_TPKT, then="close")),
-    Rude("silent", ("plain",), saying(b"")),
-    Rude("FIN at once", ("turned-away", "closed-after-hello"), saying(b"", after_hello=False, then="close")),
-    Rude("RST at once", ("turned-away", "reset-after-hello"), saying(b"", after_hello=False, then="reset")),
+    Rude("silent", ("plain",), saying(b""), limit=0.3),
+    Rude(
+        "FIN at once", ("turned-away", "closed-after-hello"), saying(b"", after_hello=False, then="close"), early=True
+    ),
+    Rude("RST at once", ("turned-away", "reset-after-hello"), saying(b"", after_hello=False, then="reset"), early=True),
     Rude("FIN after the hello", ("closed-after-hello",), saying(b"", then="close")),
     Rude("RST after the hello", ("reset-after-hello",), saying(b"", then="reset")),
     Rude("FIN in the handshake", ("broken-off",), saying(_HALF_SERVER_HELLO, then="close")),
     Rude("RST in the handshake", ("broken-off",), saying(_HALF_SERVER_HELLO, then="reset")),
-    Rude("silent in the handshake", ("handshake-stalled",), saying(_HALF_SERVER_HELLO)),
+    Rude("silent in the handshake", ("handshake-stalled",), saying(_HALF_SERVER_HELLO), limit=2.0),
     Rude("TLS 1.1 only, by hello", ("wrong-version",), saying(_OLD_SERVER_HELLO)),
     Rude("TLS 1.1 only, by alert", ("wrong-version",), alerting(70)),
     Rude("close_notify in the handshake", ("broken-off",), alerting(0, level=1)),
-    Rude("alert at once", ("handshake-refused",), alerting(80, after_hello=False)),
+    Rude("alert at once", ("handshake-refused",), alerting(80, after_hello=False), early=True),
     Rude("alert, then RST", ("handshake-refused",), alerting(40, then="reset")),
     Rude("nonsense in a record", ("handshake-failed",), saying(b"\x16\x03\x03\x00\x04\x63\x00\x00\x00")),
 )
 
 
-def shaking(then: str) -> Conduct:
-    """A client that says a genuine hello of the standard library, and then nothing more."""
+def shaking(then: str, *, data: bytes = b"") -> Conduct:
+    """A client that says a genuine hello of the standard library, then perhaps something in clear, and nothing more."""
 
     async def conduct(stream: trio.SocketStream) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -126,6 +132,7 @@ def shaking(then: str) -> Conduct:
             context.wrap_bio(incoming, outgoing).do_handshake()
         await stream.send_all(outgoing.read())
         await stream.receive_some()
+        await stream.send_all(data)
         await finish(stream, then)
 
     return conduct
@@ -141,12 +148,12 @@ CLIENTS: Final = (
         ("port-102",),
         saying(bytes.fromhex("0300001611E00000000100C0010AC1020100C2020102"), after_hello=False),
     ),
-    Rude("silent", ("plain",), saying(b"", after_hello=False)),
+    Rude("silent", ("plain",), saying(b"", after_hello=False), limit=0.3),
     Rude("FIN at once", ("left-again",), saying(b"", after_hello=False, then="close")),
     Rude("RST at once", ("left-again",), saying(b"", after_hello=False, then="reset")),
     Rude("FIN after its hello", ("reset-after-hello",), shaking("close")),
     Rude("RST after its hello", ("reset-after-hello",), shaking("reset")),
-    Rude("silent after its hello", ("handshake-stalled",), shaking("silent")),
+    Rude("silent after its hello", ("handshake-stalled",), shaking("silent"), limit=2.0),
     Rude("TLS 1.1 only", ("wrong-version",), saying(_OLD_HELLO, after_hello=False)),
     Rude("alert instead of a hello", ("handshake-refused",), alerting(40, after_hello=False)),
 )

@@ -27,7 +27,6 @@ from ouc.probe import Means, Observation, diagnose, wait
 from ..cli.wire import LONG, run
 from .asking import (
     HOST,
-    IMPATIENT,
     VERSIONS,
     agree,
     by_exception,
@@ -36,9 +35,10 @@ from .asking import (
     device,
     healthy,
     policy,
+    profile,
     running,
 )
-from .rude import CLIENTS, SERVERS, Rude, alerting, dial, serve
+from .rude import CLIENTS, SERVERS, Rude, alerting, dial, serve, shaking
 
 
 @VERSIONS
@@ -50,9 +50,10 @@ async def test_a_rude_server_is_told_the_same_way_by_exception_log_and_probe(
     held = device(healthy())
     with trio.fail_after(LONG):
         async with running(serve, rude.conduct) as port:
-            raised = await by_exception(port, held, version)
-            happened, log = await by_log(port, held, version, caplog)
-            (probed, *others) = await by_probe(port, held, version)
+            raised = await by_exception(port, held, version, limit=rude.limit)
+            happened, log = await by_log(port, held, version, caplog, rude.limit)
+            before = LONG if rude.early else 0.0
+            (probed, *others) = await by_probe(port, held, version, limit=rude.limit, listen_before=before)
     assert others == []
     assert raised.cause in rude.causes
     assert probed.cause in rude.causes
@@ -183,8 +184,9 @@ def waiting(port: int, held: Device, *, ask_for_certificate: bool) -> TCON_IP_V4
 
 
 async def refused_by_server(
-    partner: Callable[..., Any], first: Any, held: Device, version: str, port: int, *, ask_for_certificate: bool
-) -> Failure:
+    partner: Callable[..., Any], first: Any, held: Device, version: str, port: int, *, ask_for_certificate: bool,
+    limit: float = LONG,
+) -> Failure:  # fmt: skip
     told: list[Failure] = []
     refused = trio.Event()
 
@@ -197,7 +199,7 @@ async def refused_by_server(
         raise AssertionError
 
     description = waiting(port, held, ask_for_certificate=ask_for_certificate)
-    station = ouc.Station(held, profile=IMPATIENT, policy=policy(version), on_event=happened)
+    station = ouc.Station(held, profile=profile(limit), policy=policy(version), on_event=happened)
     async with station, trio.open_nursery() as nursery:
         async with station.serving(description, never):
             nursery.start_soon(partner, first, port)
@@ -207,13 +209,14 @@ async def refused_by_server(
 
 
 async def probed_by_waiting(
-    partner: Callable[..., Any], first: Any, held: Device, version: str, port: int, *, ask_for_certificate: bool
-) -> Failure:
+    partner: Callable[..., Any], first: Any, held: Device, version: str, port: int, *, ask_for_certificate: bool,
+    limit: float = LONG,
+) -> Failure:  # fmt: skip
     store = held.download()
     means = Means(
         trust=store.trust(0, side="server") if ask_for_certificate else None,
         own=store.own(next(iter(held.own_ids)), side="server"), ask=ask_for_certificate,
-        handshake_timeout=IMPATIENT.handshake_timeout, policy=policy(version), grace=5.0,
+        handshake_timeout=limit, policy=policy(version), grace=LONG,
     )  # fmt: skip
     found: list[Observation] = []
     async with trio.open_nursery() as nursery:
@@ -236,10 +239,24 @@ async def test_a_rude_client_is_told_the_same_way_by_log_and_probe(
     plan = faults.plan(faults.Fault(name="none", role="client"), now=datetime.now(UTC))
     held = device(plan)
     with trio.fail_after(LONG):
-        logged = await refused_by_server(dial, rude.conduct, held, version, free_tcp_port, ask_for_certificate=False)
-        probed = await probed_by_waiting(dial, rude.conduct, held, version, free_tcp_port, ask_for_certificate=False)
+        asked: Any = (dial, rude.conduct, held, version, free_tcp_port)
+        logged = await refused_by_server(*asked, ask_for_certificate=False, limit=rude.limit)
+        probed = await probed_by_waiting(*asked, ask_for_certificate=False, limit=rude.limit)
     assert logged.cause in rude.causes
     assert str(logged) in "\n".join(caplog.messages)
+    same_but_for_the_partner_s_port(logged, probed, free_tcp_port)
+
+
+@VERSIONS
+@pytest.mark.parametrize("number", [0, 10, 40, 42, 46, 48, 51, 80, 86, 90, 112], ids=lambda number: ALERTS[number][0])
+async def test_each_alert_of_a_client_after_our_hello_is_told_the_same_way(
+    number: int, version: str, free_tcp_port: int
+) -> None:
+    plan = faults.plan(faults.Fault(name="none", role="client"), now=datetime.now(UTC))
+    conduct = shaking("close", data=bytes([21, 3, 3, 0, 2, 2 if number else 1, number]))
+    with trio.fail_after(LONG):
+        logged = await refused_by_server(dial, conduct, device(plan), version, free_tcp_port, ask_for_certificate=False)
+        probed = await probed_by_waiting(dial, conduct, device(plan), version, free_tcp_port, ask_for_certificate=False)
     same_but_for_the_partner_s_port(logged, probed, free_tcp_port)
 
 

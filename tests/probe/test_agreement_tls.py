@@ -9,7 +9,6 @@ from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 import trio
 from cryptography import x509
@@ -25,13 +24,13 @@ from ..certs.strategies import KeyPool
 from ..cli.wire import LONG
 from .asking import (
     HOST,
-    IMPATIENT,
     VERSIONS,
     agree,
     by_exception,
     by_probe,
     dialled,
     policy,
+    profile,
     running,
 )
 from .rude import finish, serve
@@ -195,10 +194,9 @@ async def test_the_end_of_an_established_connection_is_told_as_an_end(
         else:
             await finish(secured.transport_stream, then)
 
-    profile = attrs.evolve(IMPATIENT, handshake_timeout=LONG)
     with trio.fail_after(LONG):
         async with running(serve, speaking(standard_server(tmp_path, cert, key), after)) as port:
-            async with ouc.Station(held, profile=profile, policy=policy(version)) as station:
+            async with ouc.Station(held, profile=profile(), policy=policy(version)) as station:
                 async with station.connect(dialled(port, held)) as connection:
                     await connection.send(b"q")
                     with pytest.raises(ouc.ConnectionLost) as caught:
