@@ -160,15 +160,15 @@ class Chooser:
     Args:
         found: As `coverage` gives it.
         near: Beginnings of the names of the tests that come first.
-        budget: Seconds that the tests of one change may have taken together when they were mapped.
+        budget: Seconds of the processor that the tests of one change may have taken together when they were mapped.
     """
 
     found: Mapping[str, Any]
     near: tuple[str, ...]
     budget: float
 
-    def of(self, mutant: Mutant) -> tuple[list[str], float]:
-        """Names of the tests, and how long they take."""
+    def of(self, mutant: Mutant) -> tuple[list[str], float, bool]:
+        """Names of the tests, how long they take, and whether some were left out."""
         names, seconds, failed = self.found["tests"], self.found["seconds"], set(self.found["failed"])
         running = self._running(mutant)
         # A test that only looks at a table runs no line of its file.
@@ -179,11 +179,12 @@ class Chooser:
 
         chosen: list[str] = []
         total = 0.0
-        for at in sorted((one for one in usable if names[one] not in failed), key=order):
+        sound = [one for one in usable if names[one] not in failed]
+        for at in sorted(sound, key=order):
             if not chosen or total + seconds[at] <= self.budget:
                 chosen.append(names[at])
                 total += seconds[at]
-        return chosen, total
+        return chosen, total, len(chosen) < len(sound)
 
     def _running(self, mutant: Mutant) -> set[int]:
         """Tests that run the line, or, where it runs at import, anything of the file."""
@@ -215,29 +216,51 @@ def campaign(
 ) -> list[Result]:
     """Try each change, and tell what became of it, in the order given; `report` hears of each as soon as it is known."""
     results: dict[int, Result] = {}
-    orders: list[dict[str, Any]] = []
 
     def known(number: int, outcome: str, by: str = "", seconds: float = 0.0) -> None:
         results[number] = Result(chosen[number], outcome, by, round(seconds, 2))
         report(results[number])
 
-    for number, mutant in enumerate(chosen):
-        names, seconds = tests.of(mutant)
-        if names:
-            orders.append({"number": number, "mutant": attrs.asdict(mutant), "tests": names, "limit": 10 + 3 * seconds})
-        else:
-            known(number, "unreached")
-    quick = [one for one in orders if not tests.at_import(chosen[one["number"]])]
-    for start in range(0, len(quick), _AT_ONCE):
-        for number, status, by, seconds in _forked(quick[start : start + _AT_ONCE], places, root):
-            if status != _IMPORT_ANEW:
+    def attempt(tests: Chooser, numbers: Iterable[int], *, again: bool) -> list[int]:
+        """Try with the tests of one choice; gives back what lived although some tests were left out."""
+        orders, spared = [], []
+        for number in numbers:
+            names, seconds, left_out = tests.of(chosen[number])
+            limit = 20 + 10 * seconds
+            orders.append({"number": number, "mutant": attrs.asdict(chosen[number]), "tests": names, "limit": limit})
+            spared += [number] if left_out and again else []
+        for number, status, by, seconds in _tried(orders, tests, places, root):
+            if status != 0 or number not in spared:
+                spared = [one for one in spared if one != number]
                 known(number, _OUTCOMES.get(status, "killed"), by, seconds)
-    for order in orders:
-        if order["number"] not in results:
-            begun = time.monotonic()
-            status = _imported(order, root)
-            known(order["number"], _OUTCOMES.get(status, "killed"), "", time.monotonic() - begun)
+        return spared
+
+    reached = [number for number, mutant in enumerate(chosen) if tests.of(mutant)[0]]
+    for number in sorted(set(range(len(chosen))) - set(reached)):
+        known(number, "unreached")
+    # Most die of the first tests; what does not is worth more of them.
+    wider = attrs.evolve(tests, budget=tests.budget * _SECOND)
+    attempt(wider, attempt(tests, reached, again=True), again=False)
     return [results[number] for number in range(len(chosen))]
+
+
+def _tried(
+    orders: list[dict[str, Any]], tests: Chooser, places: Sequence[str], root: Path
+) -> Iterator[tuple[int, int | None, str, float]]:
+    """Number, pytest's status (None: it took too long), test and seconds of each change."""
+    quick = [one for one in orders if not tests.at_import(Mutant(**one["mutant"]))]
+    slow = [one for one in orders if one not in quick]
+    by_number = {one["number"]: one for one in orders}
+    for start in range(0, len(quick), _AT_ONCE):
+        for found in _forked(quick[start : start + _AT_ONCE], places, root):
+            if found[1] == _IMPORT_ANEW:
+                slow.append(by_number[found[0]])
+            else:
+                yield found
+    for order in slow:
+        begun = time.monotonic()
+        status = _imported(order, root)
+        yield order["number"], status, "", time.monotonic() - begun
 
 
 def _imported(order: Mapping[str, Any], root: Path) -> int | None:
@@ -247,6 +270,8 @@ def _imported(order: Mapping[str, Any], root: Path) -> int | None:
     return _pytest(orders, ["-x", *order["tests"]], root=root, limit=order["limit"] + 30)
 
 
+# What the budget grows by for what has lived through the first tests.
+_SECOND: Final = 10
 # Changes that one process forks for; then their results are seen.
 _AT_ONCE: Final = 40
 _OUTCOMES: Final[dict[int | None, str]] = {0: "survived", None: "hung"}
@@ -331,7 +356,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--room", action="append", choices=list(ROOMS), help="one room; may be repeated (default: all)")
     parser.add_argument("--seed", type=int, default=None, help="what to draw by (default: another one each time)")
     parser.add_argument("--count", type=int, default=300, help="changes of a room (default: 300)")
-    parser.add_argument("--budget", type=float, default=60.0, help="seconds of tests for one change (default: 60)")
+    parser.add_argument(
+        "--budget",
+        type=float,
+        default=10.0,
+        help="seconds of tests; ten times as many for what lives (10)",
+    )
     parser.add_argument("--out", type=Path, default=KEPT / "results.jsonl", help="results as JSON lines, appended")
     options = parser.parse_args(arguments)
     seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
