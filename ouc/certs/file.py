@@ -31,6 +31,7 @@ from ..visible import logger
 from . import authentic, database, schema
 from .authentic import Tags
 from .database import Stamp, connected, data_version, said_clearly, stamp_of
+from .journal import refuse_leftovers, set_apart
 from .schema import Content
 from .state import Draft, Event, State
 from .vault import MemoryVault
@@ -272,6 +273,7 @@ def copy_into(place: str, target: str) -> None:
         with said_clearly(target), connected(place) as source, connected(target) as copy:
             source.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")
+        set_apart(target)
     except BaseException:
         Path(target).unlink(missing_ok=True)
         raise
@@ -288,6 +290,7 @@ def create_file(
     final = os.fspath(path)
     if Path(final).exists():
         raise ParameterError("exists already", where=final, remedy="Choose another name")
+    refuse_leftovers(final)
     draft = f"{final}.{secrets.token_hex(4)}.new"
     database.new_file(draft)
     try:
@@ -298,6 +301,7 @@ def create_file(
             done = schema.write(connection, None, state, events)
             _vouch(connection, key, state.uuid, {}, done, final)
             connection.execute("COMMIT")
+        set_apart(draft)
         _publish(draft, final)
     finally:
         for name in (draft, f"{draft}-journal"):

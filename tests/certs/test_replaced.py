@@ -249,6 +249,53 @@ def test_a_writer_at_work_is_not_taken_for_a_killed_one(plant: Project, tmp_path
         database.close()
 
 
+@pytest.mark.parametrize("commits", [0, 1, 2])
+def test_a_backup_of_just_before_is_told_apart_from_the_file_of_the_killed_writer(
+    plant: Project, tmp_path: Path, commits: int
+) -> None:
+    plant.backup(tmp_path / "copy.ouc")
+    for number in range(commits):
+        plant.group(f"group {number}", [2], now=NOW)
+    backup, folder = (tmp_path / "copy.ouc").read_bytes(), tmp_path / "crashed"
+    folder.mkdir()
+    _killed_writer(tmp_path / "plant.ouc", folder)
+    shutil.copy(tmp_path / "copy.ouc", folder / "plant.ouc")
+    with pytest.raises(ParameterError, match="written for another file"):
+        open_(folder / "plant.ouc")
+    assert (folder / "plant.ouc").read_bytes() == backup
+
+
+def test_the_log_of_a_file_of_the_first_version_is_not_put_over_a_backup(plant: Project, tmp_path: Path) -> None:
+    """As it was left by a program that was running, or was killed, when the backup was put back."""
+    plant.backup(tmp_path / "old.ouc")
+    plant.backup(tmp_path / "copy.ouc")
+    path, backup = tmp_path / "old.ouc", (tmp_path / "copy.ouc").read_bytes()
+    database = sqlite3.connect(path, isolation_level=None)
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("DELETE FROM history")
+        (tmp_path / "copy.ouc").replace(path)
+        assert path.with_name("old.ouc-wal").stat().st_size
+        with pytest.raises(ParameterError, match="a write-ahead log lies beside it that was written for another") as caught:
+            open_(path)
+        assert f"remove {path}-wal" in str(caught.value)
+        assert path.read_bytes() == backup
+    finally:
+        database.close()
+        for name in ("old.ouc-wal", "old.ouc-shm"):
+            path.with_name(name).unlink(missing_ok=True)
+    with open_(path) as project:
+        assert project.check() == ()
+
+
+@pytest.mark.parametrize("ending", ["-journal", "-wal"])
+def test_a_new_project_does_not_take_what_an_older_one_of_its_name_left(tmp_path: Path, ending: str) -> None:
+    (tmp_path / f"new.ouc{ending}").write_bytes(b"x" * 1024)
+    with pytest.raises(ParameterError, match=rf"new\.ouc{ending}: exists already, of an older project"):
+        make_project(path=tmp_path / "new.ouc", password="secret")
+    assert [one.name for one in tmp_path.iterdir()] == [f"new.ouc{ending}"]
+
+
 # -- whatever is opened is closed -------------------------------------------------------------------------------------
 
 
