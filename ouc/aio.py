@@ -26,8 +26,10 @@ import trio
 from . import api, bridge
 from .api import Dialling, Holding, LifeSign, Serving, WhenDown
 from .api.conversation import writable_of
+from .api.tracebacks import entering, short, short_class, shortened
 from .bridge import Hold, Kept, OverError, Talk, alone, background, blocked, next_of
 from .certs import Device
+from .errors import OUCError
 from .station import Happening
 from .visible import logger
 
@@ -84,8 +86,11 @@ class _Each(Generic[_T]):
             return self._make(await _call(lambda: next_of(self._source), self._source.give_back))
         except OverError:
             raise StopAsyncIteration from None
+        except OUCError as error:
+            raise short(error) from error.__cause__
 
 
+@short_class
 class Connection(Talk):
     """An established connection, or one establishment of a held one; the calls are those of `ouc.api.Conversation`."""
 
@@ -136,6 +141,7 @@ class Connection(Talk):
 Handler = Callable[[Connection], Awaitable[None]]
 
 
+@short_class
 class Held(Hold):
     """A connection that is kept up; see `ouc.api.Held`. Iterating gives one `Connection` per establishment."""
 
@@ -172,6 +178,7 @@ class Held(Hold):
         return _Each(self._held, Connection)
 
 
+@short_class
 class Datagrams:
     """A local UDP port; see `ouc.api.Datagrams`."""
 
@@ -210,6 +217,7 @@ async def _kept(manager: AbstractAsyncContextManager[_T]) -> AsyncIterator[tuple
         raise alone(group) from None
 
 
+@entering
 @asynccontextmanager
 async def connect(host: str | IPv4Address, port: int, **options: Unpack[Dialling]) -> AsyncIterator[Connection]:
     """As `ouc.connect`, for asyncio.
@@ -221,6 +229,7 @@ async def connect(host: str | IPv4Address, port: int, **options: Unpack[Dialling
         yield Connection(connection)
 
 
+@entering
 @asynccontextmanager
 async def hold(host: str | IPv4Address, port: int, **options: Unpack[Holding]) -> AsyncIterator[Held]:
     """As `ouc.hold`, for asyncio.
@@ -271,6 +280,7 @@ async def _served(manager: AbstractAsyncContextManager[Any]) -> AsyncIterator[Ca
         yield finished
 
 
+@entering
 @asynccontextmanager
 async def serving(
     port: int, handler: Handler, **options: Unpack[Serving]
@@ -284,6 +294,7 @@ async def serving(
         yield finished
 
 
+@shortened
 async def serve(port: int, handler: Handler, **options: Unpack[Serving]) -> NoReturn:
     """As `ouc.serve`, for asyncio: `handler` runs in the caller's event loop, a task per partner; until cancelled.
 
@@ -313,6 +324,7 @@ class Station:
     async def __aexit__(self, *error: Any) -> bool | None:
         return await self._stack.__aexit__(*error)
 
+    @entering
     @asynccontextmanager
     async def connect(self, description: Any) -> AsyncIterator[Connection]:
         """Establish one connection, active or passive as the description says.
@@ -323,6 +335,7 @@ class Station:
         async with _kept(self._station.connect(description)) as (connection, _):
             yield Connection(connection)
 
+    @entering
     @asynccontextmanager
     async def hold(
         self,
@@ -341,6 +354,7 @@ class Station:
         async with _kept(held) as (value, _):
             yield Held(value)
 
+    @entering
     @asynccontextmanager
     async def serving(
         self, description: Any, handler: Handler, *, at_once: int | None = None
@@ -353,6 +367,7 @@ class Station:
         async with _served(self._station.serving(description, _in_this_loop(handler), at_once=at_once)) as finished:
             yield finished
 
+    @entering
     @asynccontextmanager
     async def datagrams(self, description: Any) -> AsyncIterator[Datagrams]:
         """As `ouc.Station.datagrams`.

@@ -26,10 +26,11 @@ import trio
 from . import api
 from .api import Dialling, Holding, LifeSign, Serving, WhenDown
 from .api.conversation import writable_of
+from .api.tracebacks import short, short_class, shortened
 from .arguments import check, time_limit, whole
 from .bridge import Hold, Job, Kept, OverError, Talk, alone, background, next_of, over_in
 from .certs import Device
-from .errors import ParameterError
+from .errors import OUCError, ParameterError
 from .station import Happening
 
 __all__ = ["Connection", "Conversation", "Datagrams", "Held", "Server", "Station", "connect", "hold", "serve"]
@@ -62,6 +63,7 @@ def _call(
     return _wait(background().start(work, undo), limit, what)
 
 
+@short_class
 class _Open(Generic[_T]):
     """Something of the asynchronous face that was entered, and is left with the `with`."""
 
@@ -127,6 +129,7 @@ def _entered(
     return kept, kept.entered.result()
 
 
+@short_class
 class Conversation(Talk):
     """Sending and receiving, whatever carries the bytes; the calls are those of `ouc.api.Conversation`."""
 
@@ -197,9 +200,12 @@ def _each(source: Any) -> Iterator[Any]:
             value = _call(lambda: next_of(source), None, "receiving", source.give_back)
         except OverError:
             return
+        except OUCError as error:
+            raise short(error) from error.__cause__
         yield value
 
 
+@short_class
 class Connection(_Open[api.Connection], Conversation):
     """An established connection. Leaving its `with` closes it so that nothing sent is lost."""
 
@@ -208,6 +214,7 @@ class Connection(_Open[api.Connection], Conversation):
         Conversation.__init__(self, self._value)
 
 
+@short_class
 class Held(_Open[api.Held], Hold):
     """A connection that is kept up; see `ouc.api.Held`. Iterating gives one `Conversation` per establishment."""
 
@@ -265,6 +272,7 @@ class Held(_Open[api.Held], Hold):
         return (Conversation(one) for one in _each(self._value))
 
 
+@short_class
 class Datagrams(_Open[api.Datagrams]):
     """A local UDP port; see `ouc.api.Datagrams`."""
 
@@ -286,6 +294,7 @@ class Datagrams(_Open[api.Datagrams]):
         return data, sender
 
 
+@short_class
 class Server(_Open[api.Station]):
     """Serves until its `with` is left, or for ever in `wait`."""
 
@@ -306,6 +315,7 @@ class Server(_Open[api.Station]):
             raise alone(group) from None
 
 
+@shortened
 def connect(host: str | IPv4Address, port: int, *, timeout: float | None = None, **options: Unpack[Dialling]) -> Connection:
     """As `ouc.connect`, blocking; to be used in a `with`.
 
@@ -320,6 +330,7 @@ def connect(host: str | IPv4Address, port: int, *, timeout: float | None = None,
     return Connection(api.connect(host, port, **options), timeout)
 
 
+@shortened
 def hold(host: str | IPv4Address, port: int, **options: Unpack[Holding]) -> Held:
     """As `ouc.hold`, blocking; returns at once, and the connection comes up by itself. To be used in a `with`.
 
@@ -329,6 +340,7 @@ def hold(host: str | IPv4Address, port: int, **options: Unpack[Holding]) -> Held
     return Held(api.hold(host, port, **options))
 
 
+@shortened
 def serve(port: int, handler: Callable[[Conversation], object], **options: Unpack[Serving]) -> Server:
     """As `ouc.serve`, blocking: `handler` is called with each partner in a thread of its own, 128 at once by default.
 
@@ -359,6 +371,7 @@ def _threaded(handler: Callable[[Conversation], object], at_once: int) -> api.Ha
     return call
 
 
+@short_class
 class Station:
     """A device's end of its connections, blocking; to be used in a `with`.
 

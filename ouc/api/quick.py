@@ -24,6 +24,7 @@ from .connection import Connection
 from .held import Held
 from .options import Credentials, Dialling, Holding, Serving, check_options
 from .station import Handler, Station, require_trio
+from .tracebacks import entering, shortened
 
 __all__ = ["connect", "hold", "serve", "serving"]
 
@@ -102,6 +103,7 @@ def _dialled(host: str | IPv4Address, port: int, found: _Held, options: Dialling
     return TCON_IP_V4_SEC(ConnPara=by_address, **security)
 
 
+@entering
 @asynccontextmanager
 async def connect(host: str | IPv4Address, port: int, **options: Unpack[Dialling]) -> AsyncIterator[Connection]:
     """Connect to a controller's secure OUC port, once, for the body of the `async with`.
@@ -122,6 +124,7 @@ async def connect(host: str | IPv4Address, port: int, **options: Unpack[Dialling
             yield connection
 
 
+@entering
 @asynccontextmanager
 async def hold(host: str | IPv4Address, port: int, **options: Unpack[Holding]) -> AsyncIterator[Held]:
     """As `connect`, but the connection comes back by itself whenever it is lost; see `Station.hold`.
@@ -147,6 +150,7 @@ async def hold(host: str | IPv4Address, port: int, **options: Unpack[Holding]) -
             yield held
 
 
+@entering
 @asynccontextmanager
 async def serving(port: int, handler: Handler, **options: Unpack[Serving]) -> AsyncIterator[Station]:
     """As `serve`, for the body of an `async with`, which begins when the port is open.
@@ -174,6 +178,7 @@ async def serving(port: int, handler: Handler, **options: Unpack[Serving]) -> As
             yield station
 
 
+@shortened
 async def serve(port: int, handler: Handler, **options: Unpack[Serving]) -> NoReturn:
     """Be the server for any number of controllers, until cancelled; see `Station.serve`.
 

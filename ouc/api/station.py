@@ -22,6 +22,7 @@ from .conversation import streams_only, taken_away
 from .datagrams import Datagrams
 from .held import Held, LifeSign, WhenDown
 from .mistakes import Mistakes, parted
+from .tracebacks import entering
 
 __all__ = ["Handler", "Station", "require_trio"]
 
@@ -59,6 +60,7 @@ class Station(station.Station):
         await super().__aenter__()
         return self
 
+    @entering
     @asynccontextmanager
     async def connect(self, description: Any) -> AsyncIterator[Connection]:
         """Establish one connection, active or passive as the description says, for the body of the `async with`.
@@ -211,6 +213,7 @@ class Station(station.Station):
             self.port.terminate(link)
         raise AssertionError  # a reception ends by being cancelled
 
+    @entering
     @asynccontextmanager
     async def serving(self, description: Any, handler: Handler, *, at_once: int | None = None) -> AsyncIterator[None]:
         """As `serve`, for the body of an `async with`, which begins when the port is open.
@@ -284,6 +287,7 @@ class Station(station.Station):
         """
         return Held(self, description, when_down=when_down, patience=patience, life_sign=life_sign)
 
+    @entering
     @asynccontextmanager
     async def datagrams(self, description: Any) -> AsyncIterator[Datagrams]:
         """Open a UDP port for the body of the `async with`.
