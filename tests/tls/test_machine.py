@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ouc.errors import OUCError, RemoteProtocolError
 from ouc.tls import DEFAULT, Contexts, DataReceived, HandshakeCompleted, HelloReader, TLSContext, TLSEngine
@@ -29,7 +29,7 @@ VERSIONS = pytest.mark.parametrize("version", ["1.2", "1.3"])
 # -- names -----------------------------------------------------------------------------------------------------------------
 
 
-def _named(common_name: str, *names: str) -> tuple[x509.Certificate, Any]:
+def _named(common_name: str, *names: str, usage: x509.ObjectIdentifier | None = None) -> tuple[x509.Certificate, Any]:
     ca = authority("plant")
     issuer = x509.load_pem_x509_certificate(ca.cert_pem.bytes())
     signer: Any = load_pem_private_key(ca.private_key_pem.bytes(), None)
@@ -44,6 +44,8 @@ def _named(common_name: str, *names: str) -> tuple[x509.Certificate, Any]:
         builder = builder.add_extension(
             x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False
         )
+    if usage is not None:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
     return builder.sign(signer, hashes.SHA256()), key
 
 
@@ -255,3 +257,22 @@ def test_what_is_no_beginning_of_TLS_is_80E0(sent: bytes) -> None:
     with pytest.raises(RemoteProtocolError) as caught:
         HelloReader().feed(sent)
     assert caught.value.status == 0x80E0
+
+
+def test_a_hello_that_says_it_is_huge_is_refused_before_it_has_come() -> None:
+    message = b"\x01\x01\x00\x10" + bytes(100)
+    with pytest.raises(RemoteProtocolError, match="65552 bytes is refused"):
+        HelloReader().feed(struct.pack(">BHH", 22, 0x0301, len(message)) + message)
+
+
+@pytest.mark.parametrize("server_side", [False, True])
+def test_a_remembered_chain_is_judged_for_the_partner_s_role(server_side: bool) -> None:
+    root = x509.load_pem_x509_certificate(authority("plant").cert_pem.bytes())
+    fitting, other = ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH
+    if not server_side:
+        fitting, other = other, fitting
+    trust = credentials("192.168.0.1", side="server" if server_side else "client")
+    for usage, good in ((fitting, True), (other, False)):
+        remembered = Remembered(chain=(_named("x", "plc.example", usage=usage)[0], root))
+        failure, _ = judge_again(trust, remembered, server_side=server_side, expect=None, now=NOW)
+        assert (failure is None) is good

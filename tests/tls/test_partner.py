@@ -200,8 +200,15 @@ def test_the_evidence_of_a_client_is_its_offer_and_that_of_a_server_the_client_s
 
 def test_the_evidence_after_a_refused_certificate_holds_the_verdict() -> None:
     joined = pair(server=credentials("192.168.0.1", side="server", issuer="other")).talk()
+    assert joined.client.evidence().alert is None
     verdict = joined.client.evidence().verdict
     assert verdict is not None
     assert verdict.status == 0x80E4
     assert joined.server.evidence().verdict is None
     assert joined.server.evidence().alert == 48
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_the_evidence_of_a_client_tells_whether_it_was_asked_for_a_certificate(asks: bool) -> None:
+    joined = pair(server=credentials("192.168.0.1", side="server", trust=asks)).talk()
+    assert joined.client.evidence().asked is asks
