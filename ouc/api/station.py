@@ -28,8 +28,6 @@ __all__ = ["Handler", "Station", "require_trio"]
 
 _log = logger("ouc.api")
 
-# Handshakes of a server at once: as many as partners may come together, but bounded whoever asks.
-_FEWEST_JUDGED, _MOST_JUDGED = 8, 256
 _AT_ONCE = arguments.optional(arguments.whole(1))
 #: What becomes of one partner of a server.
 Handler = Callable[[Connection], Awaitable[None]]
@@ -131,7 +129,6 @@ class Station(station.Station):
         listener: Listener,
         admit: Callable[[Wire], Awaitable[None]],
         occupied: Callable[[], bool] = lambda: False,
-        at_once: int = 1,
     ) -> Reception[Wire]:
         def refuse(tcp: TCPStream, error: OUCError) -> None:
             self.tell(link, LinkEvent.REFUSED, failure=error.failure, partner=self.opener.partner_of(tcp))
@@ -142,7 +139,6 @@ class Station(station.Station):
             admit=admit,
             refuse=refuse,
             occupied=occupied,
-            at_once=min(max(at_once, _FEWEST_JUDGED), _MOST_JUDGED),
         )
 
     async def serve(
@@ -208,7 +204,7 @@ class Station(station.Station):
 
             with _while_there(link), self.opener.listen(link.endpoint) as listener:
                 task_status.started()
-                await self._reception(link, listener, admit, lambda: partners >= most, at_once=most).run()
+                await self._reception(link, listener, admit, lambda: partners >= most).run()
         finally:
             self.port.terminate(link)
         raise AssertionError  # a reception ends by being cancelled

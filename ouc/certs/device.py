@@ -111,6 +111,11 @@ class Device:
             case "trust-client":
                 return store.trust(reference, side="server")
 
+    @property
+    def takes_notes(self) -> bool:
+        """Whether there is anybody to note what partners present."""
+        return self._saw is not None
+
     def saw(self, partner: str, certificate: x509.Certificate, now: datetime) -> bool:
         """Note what a partner presented, for `ouc cert rollout`. Gives back whether there was anybody to note it."""
         return self._saw is not None and self._saw(partner, certificate, now)

@@ -6,12 +6,13 @@ from .addresses import IDENTITY, AddressMap, loopback
 from .background import Background
 from .failures import explain, located
 from .iso import ISOStream, read_call
+from .listener import Listener, listen
 from .names import NameServer, resolve
 from .opening import Opener, Wire, policy_of
 from .reception import Reception
 from .repeats import Repeats
 from .supervision import Supervision
-from .tcp import Direction, Listener, Tap, TCPStream, dial, listen
+from .tcp import Direction, Tap, TCPStream, dial
 from .tls import TLSStream
 from .udp import UDPPort
 

@@ -25,9 +25,10 @@ from ..wire import IsoConnection
 from .addresses import AddressMap
 from .failures import Attempt, explain, listening
 from .iso import ISOStream
+from .listener import BACKLOG, Listener, listen
 from .names import NameServer, resolve
 from .supervision import Supervision
-from .tcp import Direction, Listener, Tap, TCPStream, dial, listen
+from .tcp import Direction, Tap, TCPStream, dial
 from .tls import TLSStream
 from .udp import UDPPort
 
@@ -211,15 +212,16 @@ class Opener:
             tcp.abort()
             raise
         try:
-            await self._note_partner(where, stream.facts)
+            facts = stream.facts
+            await self._note_partner(where, facts)
         except BaseException:
             tcp.abort()
             raise
-        return Wire(stream=stream, tcp=tcp, partner=where, facts=stream.facts)
+        return Wire(stream=stream, tcp=tcp, partner=where, facts=facts)
 
     async def _note_partner(self, where: str, facts: TLSFacts) -> None:
         """Tell the certificate manager what the partner showed; a roll-out of new certificates is watched that way."""
-        if self.device is None or facts.partner is None:
+        if self.device is None or not self.device.takes_notes or facts.partner is None:
             return
         now = (self.clock or utc_now)()
         try:
@@ -274,7 +276,9 @@ class Opener:
         """
         port = self.iso_port if end.protocol == "ISO-on-TCP" else end.local_port
         try:
-            return listen(self.local(), port, limits=self.limits)
+            # All partners that there can be may come in one instant, after a power failure say.
+            waiting = max(BACKLOG, self.profile.connections)
+            return listen(self.local(), port, backlog=waiting, limits=self.limits)
         except OSError as error:
             raise explain(error, seen=listening(port, self.local())) from error
 

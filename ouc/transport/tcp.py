@@ -27,7 +27,7 @@ from .busy import DEFAULT_BUDGET, Budget, OneTask
 from .closing import LIMIT, LINGER, Goodbye
 from .supervision import Sample, Supervision, Watch, prepare, read_sample, supervise, unsupervise
 
-__all__ = ["Direction", "Listener", "TCPStream", "Tap", "dial", "listen"]
+__all__ = ["Direction", "TCPStream", "Tap", "dial", "prepare_socket"]
 
 _log = logger("ouc.transport")
 
@@ -36,8 +36,6 @@ Tap = Callable[[Direction, bytes], None]
 
 RECEIVE_SIZE = 65_536
 _LIMITS = Supervision()
-# Seconds before the next try to accept when the system had nothing left; ours.
-_EXHAUSTED_PAUSE = 0.1
 # Pieces that a lost connection may still have in its buffer: as much as any system keeps.
 _REST = 512
 _UNCONFIRMED = "the connection with %s:%d was closed before the last %d bytes were confirmed: they may be lost"
@@ -45,7 +43,8 @@ _UNCONFIRMED = "the connection with %s:%d was closed before the last %d bytes we
 _RESETS = frozenset({errno.ECONNRESET, errno.EPIPE})
 
 
-def _prepare(sock: socket.socket, limits: Supervision) -> None:
+def prepare_socket(sock: socket.socket, limits: Supervision) -> None:
+    """What every connected socket is set to, dialled or accepted."""
     sock.settimeout(0)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     prepare(sock, limits)
@@ -91,6 +90,9 @@ class TCPStream(trio.abc.HalfCloseableStream):
         self.watch = Watch(limits) if limits is not None and limits.idle > 0 else None
         if self.watch is not None:
             supervise(self)
+        #: When the first bytes came from the partner, and when it was first sent some; None while that has not been.
+        self.heard_at: float | None = None
+        self.spoke_at: float | None = None
 
     @property
     def partner(self) -> tuple[IPv4Address, int]:
@@ -185,6 +187,8 @@ class TCPStream(trio.abc.HalfCloseableStream):
                     raise
                 finally:
                     self._torn = self._torn or 0 < sent < size
+                    if self.spoke_at is None and sent:
+                        self.spoke_at = trio.current_time()
                     if self.tap is not None and sent:
                         self.tap("sent", bytes(view[:sent]))
             await self._send_budget.finish(waited=waited)
@@ -225,6 +229,8 @@ class TCPStream(trio.abc.HalfCloseableStream):
             if not data and self._reset is not None:
                 raise trio.BrokenResourceError("the partner reset the connection") from self._reset
             self._heard_end = not data
+            if self.heard_at is None:
+                self.heard_at = trio.current_time()
             if self.tap is not None and data:
                 self.tap("received", data)
             await self._receive_budget.finish(waited=waited)
@@ -342,7 +348,7 @@ async def dial(
     """
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        _prepare(sock, limits)
+        prepare_socket(sock, limits)
         if local_address is not None or local_port:
             if local_port and sys.platform != "win32":
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -365,70 +371,3 @@ async def dial(
         trio.lowlevel.notify_closing(sock)
         sock.close()
         raise
-
-
-class Listener:
-    """A listening socket."""
-
-    def __init__(self, sock: socket.socket, limits: Supervision) -> None:
-        self._socket = sock
-        self._limits = limits
-
-    @property
-    def port(self) -> int:
-        """The local port, also where 0 was asked for."""
-        return int(self._socket.getsockname()[1])
-
-    async def accept(self) -> TCPStream:
-        """The next partner."""
-        while True:
-            await trio.lowlevel.wait_readable(self._socket)
-            try:
-                sock, (host, port) = self._socket.accept()
-            except (BlockingIOError, ConnectionAbortedError):
-                continue  # a partner that gave up between the two calls is none
-            except OSError:
-                # No descriptor or buffer is left (accept(2)): the partner waits in the queue until there is one again.
-                await trio.sleep(_EXHAUSTED_PAUSE)
-                continue
-            try:
-                _prepare(sock, self._limits)
-            except OSError:
-                sock.close()  # gone again: macOS refuses options on a connection that was reset
-                continue
-            return TCPStream(sock, partner=(IPv4Address(host), port), limits=self._limits)
-
-    def close(self) -> None:
-        """Stop listening; partners in the queue are reset. A second call does nothing."""
-        if self._socket.fileno() < 0:
-            return
-        trio.lowlevel.notify_closing(self._socket)
-        self._socket.close()
-
-    def __enter__(self) -> Listener:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def listen(address: IPv4Address | None, port: int, *, backlog: int = 16, limits: Supervision = _LIMITS) -> Listener:
-    """Listen on a local address (None: all) and port (0: any free one).
-
-    Raises:
-        OSError: For `explain`; the port is in use, for example.
-    """
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        sock.settimeout(0)
-        if sys.platform == "win32":
-            # SO_REUSEADDR would let another process take the port away there.
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-        else:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((str(address or ""), port))
-        sock.listen(backlog)
-    except BaseException:
-        sock.close()
-        raise
-    return Listener(sock, limits)
