@@ -18,6 +18,7 @@ from typing import Any, Final, Literal, TypeAlias
 import attrs
 
 from .errors import ParameterError
+from .visible import visible
 
 __all__ = ["DEFAULT", "FEATURES", "NAMES", "Profile", "TLSVersion", "page", "paused", "profile"]
 
@@ -318,7 +319,7 @@ def profile(name: str) -> Profile:
         if wanted in _VERSIONS:
             return _profile(*_VERSIONS[wanted])
     raise ParameterError(
-        f"there is no profile {str(name)[:64]!r}", where="profile", remedy=f"Choose one of {', '.join(NAMES)}"
+        f"there is no profile '{visible(str(name)[:64])}'", where="profile", remedy=f"Choose one of {', '.join(NAMES)}"
     )
 
 

@@ -341,7 +341,7 @@ def parse(text: str) -> Status:
     """
     match = _WORD.match(text.strip().upper().replace("_", "")) if len(text) <= 32 else None
     if match is None:
-        raise ValueError(f"{text[:32]!r} is no STATUS word: write it like 80E4 or 16#80E4")
+        raise ValueError(f"'{''.join(filter(str.isprintable, text[:32]))}' is no STATUS word: write it like 80E4 or 16#80E4")
     return Status(int(match[1], 16))
 
 

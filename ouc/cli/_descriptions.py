@@ -9,6 +9,7 @@ import attrs
 
 from ..errors import ParameterError
 from ..params import Area, Description, loads
+from ..s7 import quoted
 from ..source import Block, load
 
 __all__ = ["Named", "area", "block_at", "default_profile", "descriptions"]
@@ -86,7 +87,7 @@ def descriptions(place: str) -> list[Named]:
         if len(chosen) == 1:
             return chosen
     held = ", ".join(known)
-    what = "there is no connection description" + (f" {name!r}" if name else "")
+    what = "there is no connection description" + (f" {quoted(name)}" if name else "")
     raise ParameterError(what, where=str(file), remedy=f"It holds {held}" if held else "It holds no TCON_ structure")
 
 

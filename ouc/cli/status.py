@@ -8,6 +8,7 @@ import typer
 
 from .. import status as words
 from ..errors import ParameterError
+from ..s7 import quoted
 from ..status import StatusRow
 from ._show import console, print_json, table
 
@@ -56,7 +57,7 @@ def _rows(block: str | None) -> tuple[StatusRow, ...]:
     known = {name.casefold(): name for name in words.BLOCKS}
     name = known.get(block.casefold())
     if name is None:
-        raise ParameterError(f"there is no block {block!r}", remedy=f"Choose one of {', '.join(words.BLOCKS)}")
+        raise ParameterError(f"there is no block {quoted(block)}", remedy=f"Choose one of {', '.join(words.BLOCKS)}")
     return words.of_block(name)
 
 

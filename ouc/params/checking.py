@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import ParameterError
 from ..profiles import DEFAULT, Profile
 from ..profiles import profile as known_profile
+from ..s7 import quoted
 from .description import Description
 from .endpoints import view
 from .facts import CertificateFacts, Certificates, by_id
@@ -93,5 +94,5 @@ def address(given: IPv4Address | str | None) -> IPv4Address | None:
         return IPv4Address(given)
     except ValueError:
         raise ParameterError(
-            f"{str(given)[:64]!r} is no IPv4 address", where="address", remedy="Write it like 192.168.0.1"
+            f"{quoted(str(given)[:64])} is no IPv4 address", where="address", remedy="Write it like 192.168.0.1"
         ) from None

@@ -20,7 +20,7 @@ from keyword import iskeyword
 from typing import Any, Final
 
 from ..errors import ParameterError
-from ..s7 import Structure
+from ..s7 import Structure, shown
 from .description import Description
 from .structures import STRUCTURES
 
@@ -47,9 +47,8 @@ def from_mapping(members: Mapping[str, Any], *, where: str = "") -> Description:
     kind = known.get(wanted.casefold()) if isinstance(wanted, str) else None
     if kind is None:
         names = ", ".join(one.__name__ for one in known.values())
-        shown = repr(wanted)[:64]
         raise ParameterError(
-            f"{shown} is no connection description" if wanted is not None else "the member 'structure' is missing",
+            f"{shown(wanted)} is no connection description" if wanted is not None else "the member 'structure' is missing",
             where=where,
             remedy=f"structure is one of {names}",
         )

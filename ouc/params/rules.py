@@ -218,19 +218,19 @@ RULES: Final = (
     Rule(
         name="name without final dot", status=0x80D1, member="RemoteAddress", source="B 1.4",
         broken=when.unqualified_name,
-        message="the name {end.remote_name!r} does not end with a dot",
+        message="the name '{end.remote_name}' does not end with a dot",
         remedy="Enter the fully qualified name with a dot at its end, such as plc.plant.example.",
     ),
     Rule(
         name="impossible name", status=0x80D3, member="RemoteAddress", source="RFC 1035, 2.3.4", mark="I",
         broken=lambda s: s.end.protocol is not None and when.impossible_name(s),
-        message="no name server can know {end.remote_name!r}: parts between dots have 1 to 63 characters",
+        message="no name server can know '{end.remote_name}': parts between dots have 1 to 63 characters",
         remedy="Enter the partner's name as the DNS server knows it",
     ),
     Rule(
         name="no DNS server", status=0x80D2, member="RemoteAddress", source="B 1.4, 3.2",
         broken=lambda s: s.dns_server is False and bool(s.end.remote_name) and s.end.protocol is not None,
-        message="the device has no DNS server to ask for {end.remote_name!r}",
+        message="the device has no DNS server to ask for '{end.remote_name}'",
         remedy="Enter a DNS server in the CPU's properties",
     ),
     # -- ports ---------------------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from ..errors import ParameterError
-from ..s7 import Structure
+from ..s7 import Structure, quoted
 from .diagnosis import TCON_IPMulticastTTL, TCON_TCPTermination, TDiag_Status, TDiag_StatusExt
 from .foreign import TCON_FDL, TCON_ISOnative, TCON_Phone
 from .iso import TCON_IP_RFC, TSelector
@@ -53,5 +53,5 @@ def structure(name: str) -> type[Structure]:
         if known.casefold() == wanted:
             return kind
     raise ParameterError(
-        f"there is no structure {name[:64]!r}", status=0x8089, remedy=f"Choose one of {', '.join(STRUCTURES)}"
+        f"there is no structure {quoted(name[:64])}", status=0x8089, remedy=f"Choose one of {', '.join(STRUCTURES)}"
     )

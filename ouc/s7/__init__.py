@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import MAX_DEPTH, MAX_IMAGE, Image, Type, Unfit, nearest, spelled
+from .base import MAX_DEPTH, MAX_IMAGE, Image, Type, Unfit, nearest, quoted, shown, spelled
 from .block import DataBlock, NamedPaths
 from .changes import Change, changed, leaves
 from .clock import dtl_fields
@@ -54,7 +54,9 @@ __all__ = [
     "locate",
     "nearest",
     "parse",
+    "quoted",
     "s7",
+    "shown",
     "spelled",
     "split",
     "typeof",

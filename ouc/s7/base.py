@@ -7,15 +7,19 @@ up adds its step, and the view that the user holds turns it into a `ParameterErr
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from ipaddress import IPv4Address, IPv6Address
 from itertools import islice
 from typing import Any, Protocol, TypeAlias
 
 from ..errors import ParameterError
+from ..visible import visible
+from .values import DTL, S5Time, duration_text, nanoseconds
 
-__all__ = ["MAX_DEPTH", "MAX_IMAGE", "Image", "Type", "Unfit", "even", "nearest", "shown", "spelled"]
+__all__ = ["MAX_DEPTH", "MAX_IMAGE", "Image", "Type", "Unfit", "even", "nearest", "quoted", "shown", "spelled"]
 
 Image: TypeAlias = "bytearray | memoryview"
 
@@ -39,14 +43,41 @@ def spelled(name: str) -> str:
     return name if _PLAIN_NAME.match(name) else f'"{name}"'
 
 
+def quoted(text: str) -> str:
+    """A text in quotes as a message may hold it: never long, nothing that acts on a terminal, no Python."""
+    seen = visible(text[:101])
+    mark = '"' if "'" in seen else "'"
+    return f"{mark}{seen if len(seen) <= 100 else f'{seen[:97]}...'}{mark}"
+
+
 def shown(value: Any) -> str:
-    """A refused value as a message may hold it: never long."""
+    """A refused value as a message may hold it: in STEP 7's words where it has some, never long, never Python's."""
     # A hostile integer of a million digits must not become a message of a million characters (nor a ValueError
     # of Python's own limit on converting it).
     if isinstance(value, int) and value.bit_length() > 256:
         return "an integer of more than 256 bits"
-    text = repr(value)
-    return text if len(text) <= 100 else f"{text[:97]}..."
+    write = next((write for kinds, write in _WORDS if isinstance(value, kinds)), None)
+    text = f"a value of the type {type(value).__name__}" if write is None else write(value)
+    return text if len(text) <= 104 else f"{text[:97]}..."
+
+
+def _bytes(value: bytes | bytearray | memoryview) -> str:
+    some = bytes(value[:16]).hex(" ").upper()
+    return f"{some or 'no bytes'}{f' … ({len(value)} bytes)' if len(value) > 16 else ''}"
+
+
+_WORDS: tuple[tuple[Any, Callable[[Any], str]], ...] = (
+    (str, quoted),
+    (bool, lambda value: "TRUE" if value else "FALSE"),
+    (type(None), lambda _: "nothing"),
+    ((int, float, IPv4Address, IPv6Address, S5Time, DTL), str),
+    (dt.datetime, lambda value: value.isoformat(" ")),
+    ((dt.date, dt.time), lambda value: value.isoformat()),
+    (dt.timedelta, lambda value: f"T#{duration_text(nanoseconds(value))}"),
+    ((bytes, bytearray, memoryview), _bytes),
+    (Mapping, lambda value: f"a mapping of {len(value)} members"),
+    ((list, tuple, set, frozenset), lambda value: f"a list of {len(value)} values"),
+)
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from ..errors import ParameterError
-from .base import Type
+from .base import Type, quoted
 from .clock import TIMES
 from .composite import Array
 from .mail import mail_type
@@ -67,9 +67,9 @@ def typeof(text: str, page: Codepage | None = None) -> Type:
     if match := _ARRAY.match(text):
         ranges = [_RANGE.match(part) for part in match[1].split(",")]
         if not all(ranges):
-            raise ParameterError(f"{text!r} is no type: bounds are written like 1..4 or 0..1, 1..8")
+            raise ParameterError(f"{quoted(text)} is no type: bounds are written like 1..4 or 0..1, 1..8")
         return Array(tuple((int(part[1]), int(part[2])) for part in ranges if part), typeof(match[2], page))
     found = find(text, page)
     if found is None:
-        raise ParameterError(f"{text!r} is no S7 data type", remedy="Write it as TIA Portal shows it, such as UInt")
+        raise ParameterError(f"{quoted(text)} is no S7 data type", remedy="Write it as TIA Portal shows it, such as UInt")
     return found

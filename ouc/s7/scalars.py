@@ -82,7 +82,7 @@ def _bool(bit: int) -> Scalar:
 def _is_bit(value: Any) -> bool:
     if isinstance(value, int) and value in (0, 1):
         return True
-    raise Unfit(f"{value!r} does not fit Bool: TRUE or FALSE")
+    raise Unfit(f"{shown(value)} does not fit Bool: TRUE or FALSE")
 
 
 #: Bool at bit 0 (least significant) to bit 7 of its byte.

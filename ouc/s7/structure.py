@@ -19,7 +19,7 @@ from typing import Any, ClassVar, TypeVar
 import attrs
 
 from ..errors import ParameterError
-from .base import Type, Unfit, spelled
+from .base import Type, Unfit, shown, spelled
 from .composite import Array, Member, Struct
 from .names import typeof
 
@@ -88,7 +88,7 @@ def s7(
         where = f"{type(instance).__name__}.{spelled(attribute.name)}"
         if structure is not None:
             if not isinstance(value, structure):
-                raise ParameterError(f"{value!r} does not fit {structure.__name__}", where=where)
+                raise ParameterError(f"{shown(value)} does not fit {structure.__name__}", where=where)
             return
         try:
             declared.write(bytearray(declared.size), 0, value)

@@ -18,7 +18,7 @@ from typing import Any
 import attrs
 
 from ..errors import ParameterError
-from .base import Image, Unfit, shown
+from .base import Image, Unfit, quoted, shown
 from .scalars import Scalar
 
 __all__ = ["Codepage", "String", "WString", "char", "codepage", "wchar"]
@@ -43,7 +43,7 @@ class Codepage:
         try:
             return codecs.charmap_encode(text, "strict", _encoder(self.table))[0]
         except UnicodeEncodeError as error:
-            raise Unfit(f"{text[error.start]!r} is not in the code page {self.name}; WString holds it") from None
+            raise Unfit(f"{quoted(text[error.start])} is not in the code page {self.name}; WString holds it") from None
 
 
 @functools.cache
@@ -67,7 +67,7 @@ def codepage(name: str = "cp1252") -> Codepage:
         table, joined = [], True
     table = [chr(byte) if character == "\ufffd" else character for byte, character in enumerate(table)]
     if joined or len(set(table)) != 256 or table[0x41] != "A":
-        raise ParameterError(f"{name!r} is no single-byte code page", remedy="Use cp1252, cp1250, cp1251 or latin-1")
+        raise ParameterError(f"{quoted(name)} is no single-byte code page", remedy="Use cp1252, cp1250, cp1251 or latin-1")
     return Codepage(name, "".join(table))
 
 
@@ -80,7 +80,7 @@ def _text(value: Any, kind: str) -> str:
 def _units(value: str, kind: str) -> bytes:
     for character in value:
         if ord(character) > _LAST_UNIT:
-            raise Unfit(f"{character!r} does not fit {kind}: characters U+0000 to U+D7FF")
+            raise Unfit(f"{quoted(character)} does not fit {kind}: characters U+0000 to U+D7FF")
     return value.encode("utf-16-be")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from ..s7 import Unfit
+from ..s7 import Unfit, quoted
 from ..s7 import parse as parse_literal
 from ..s7 import typeof as s7_type
 from .scope import Scope
@@ -66,9 +66,9 @@ class Constants:
     def _of_type(self, space: str, name: str, constant: Constant, scope: Scope) -> str:
         values = self.values.get(space.casefold())
         if values is None:
-            raise scope.wrong(constant, f"there is no named value type {space!r}", _MISSING_TYPE)
+            raise scope.wrong(constant, f"there is no named value type {quoted(space)}", _MISSING_TYPE)
         if name.casefold() not in values:
-            raise scope.wrong(constant, f"{self.names[space.casefold()]!r} has no value {name!r}", _held(values))
+            raise scope.wrong(constant, f"{quoted(self.names[space.casefold()])} has no value {quoted(name)}", _held(values))
         return values[name.casefold()]
 
     def _elsewhere(self, key: str, constant: Constant, scope: Scope) -> str:
@@ -76,7 +76,7 @@ class Constants:
         if scope.values in self.values:
             raise scope.wrong(
                 constant,
-                f"{self.names[scope.values]!r} has no value {constant.text!r}",
+                f"{quoted(self.names[scope.values])} has no value {quoted(constant.text)}",
                 _held(self.values[scope.values]),
             )
         owners = [space for space, values in self.values.items() if key in values]
@@ -85,8 +85,8 @@ class Constants:
         if owners:
             several = " and ".join(self.names[space] for space in owners[:3])
             remedy = f'Put the type in front: "{self.names[owners[0]]}"#{constant.text}'
-            raise scope.wrong(constant, f"{constant.text!r} is a value of {several}", remedy)
-        raise scope.wrong(constant, f"the constant {constant.text!r} is not known", _GIVE)
+            raise scope.wrong(constant, f"{quoted(constant.text)} is a value of {several}", remedy)
+        raise scope.wrong(constant, f"the constant {quoted(constant.text)} is not known", _GIVE)
 
     def number(self, constant: Constant, scope: Scope) -> int:
         """The integer that a bound, length, index or repetition factor means."""
@@ -96,7 +96,7 @@ class Constants:
         try:
             number: int = parse_literal(s7_type("LInt"), value)
         except Unfit:
-            raise scope.wrong(constant, f"{value!r} is no integer") from None
+            raise scope.wrong(constant, f"{quoted(value)} is no integer") from None
         return number
 
 

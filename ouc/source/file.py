@@ -11,7 +11,7 @@ import attrs
 
 from .. import s7
 from ..errors import ParameterError
-from ..s7 import Array, Member, Opaque, Record, Struct, Structure, Type, Unfit, codepage, nearest, spelled
+from ..s7 import Array, Member, Opaque, Record, Struct, Structure, Type, Unfit, codepage, nearest, quoted, spelled
 from . import syntax, tree
 from .begin import Begin
 from .block import Block, DataBlock
@@ -111,7 +111,7 @@ class SourceFile:
             return self.block(found).value()
         owners = [block for block in self.blocks if self._leads_into(self.declaration(block), name)]
         if len(owners) > 1:
-            raise ParameterError(f"{name!r} is in {' and in '.join(owners)}; put the block in front", where=self.name)
+            raise ParameterError(f"{quoted(name)} is in {' and in '.join(owners)}; put the block in front", where=self.name)
         if owners:
             return self._value(self.declaration(owners[0]), name)
         first, _, rest = name.partition('".') if name.startswith('"') else name.partition(".")
@@ -138,8 +138,8 @@ class SourceFile:
     def _unknown(self, what: str, name: str, known: list[str]) -> ParameterError:
         near = nearest(name, known)
         some = ", ".join(other[:40] for other in known[:8]) + (", …" if len(known) > 8 else "")
-        hint = f"Did you mean {near!r}?" if near else f"It holds {some or 'nothing'}"
-        return ParameterError(f"there is no {what} {name[:100]!r}", where=self.name, remedy=hint)
+        hint = f"Did you mean {quoted(near)}?" if near else f"It holds {some or 'nothing'}"
+        return ParameterError(f"there is no {what} {quoted(name[:100])}", where=self.name, remedy=hint)
 
     def _leads_into(self, block: Block, name: str) -> bool:
         if block.layout.find(name) is not None:

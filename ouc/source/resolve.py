@@ -24,6 +24,7 @@ from ..s7 import (
     Type,
     WString,
     nearest,
+    quoted,
     spelled,
 )
 from ..s7 import find as find_s7
@@ -119,8 +120,8 @@ class Library:
             return system
         if declared is None or declared[0].kind not in _TYPE_KINDS:
             near = nearest(ref.name, (block.name.text for block, _ in self._declared.values()))
-            remedy = f"Did you mean {near!r}?" if near else "Read the file that declares it together with this one"
-            unknown = scope.wrong(ref, f"the type {ref.name!r} is not known", remedy)
+            remedy = f"Did you mean {quoted(near)}?" if near else "Read the file that declares it together with this one"
+            unknown = scope.wrong(ref, f"the type {quoted(ref.name)} is not known", remedy)
             if (scope.versioned or scope.code) and not ref.quoted:
                 # Data of an instruction or technology object, of which no size is published.
                 return Opaque(ref.name, 2, guessed=unknown)
@@ -135,7 +136,7 @@ class Library:
             return self._resolved[key]
         if key in self._open:
             circle = " in ".join([*self._open[self._open.index(key) :], key])
-            raise scope.wrong(ref, f"{ref.name!r} contains itself: {circle}")
+            raise scope.wrong(ref, f"{quoted(ref.name)} contains itself: {circle}")
         if len(self._open) > MAX_DEPTH:
             raise scope.wrong(ref, f"structures lie more than {MAX_DEPTH} levels inside one another")
         self._open.append(key)

@@ -17,6 +17,7 @@ import lark
 from lark import Token, Transformer
 
 from ..errors import ParameterError
+from ..s7 import quoted
 from .siblings import SD
 from .text import SourceText
 from .tree import (
@@ -352,7 +353,7 @@ def parse(source: SourceText) -> list[Block]:
 
 def _clipped(text: str) -> str:
     text = text.split("\n")[0].strip() or "this"
-    return repr(text if len(text) <= 40 else f"{text[:37]}...")
+    return quoted(text if len(text) <= 40 else f"{text[:37]}...")
 
 
 def _error(source: SourceText, where: tuple[int, int], what: str) -> ParameterError:

@@ -16,6 +16,7 @@ import attrs
 
 from ..errors import ParameterError
 from ..s7 import Codepage, codepage
+from ..visible import visible
 from . import siblings
 
 __all__ = ["MAX_SEPARATORS", "MAX_SOURCE", "SourceText", "read_text", "scan"]
@@ -86,7 +87,7 @@ def read_text(path: Path, page: Codepage | None = None) -> str:
     except OSError as error:
         raise ParameterError(f"cannot be read: {error.strerror}", where=str(path)) from None
     except ValueError:  # a zero byte in the name
-        raise ParameterError("this is no name of a file", where=ascii(str(path))) from None
+        raise ParameterError("this is no name of a file", where=visible(str(path))) from None
     if kind is not None:
         raise kind.error(str(path))
     if len(data) > MAX_SOURCE:
