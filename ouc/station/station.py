@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from ipaddress import IPv4Address
 from types import TracebackType
 from typing import Any, Final
@@ -25,6 +26,7 @@ from .datagrams import DatagramLife
 from .happening import Happening, Journal, guarded
 from .iso_door import IsoDoor
 from .life import Life
+from .stopwatch import Stopwatch
 from .streams import StreamLife
 
 __all__ = ["Station"]
@@ -63,7 +65,8 @@ class Station:
         addresses: Where plant addresses are on this computer.
         clock: Tells the time at which certificates are judged (aware); the host's clock by default.
         policy: TLS settings; by default those of the profile.
-        on_event: Called with every `Happening`, in the station's thread.
+        on_event: Called with every `Happening`, in the station's thread: everything waits until it returns. One that takes
+            0.1 s or longer is named in the log, once; the same holds for `tap`.
         tap: Called with connection ID, direction and bytes as they cross the socket; for captures.
         key_log: Called with the lines of an NSS key log. Whoever holds them can read the traffic; loud in the log.
         chance: Source of jitter, for reproducible runs.
@@ -99,6 +102,7 @@ class Station:
         self.device = device
         self.profile = profiles.profile(profile) if isinstance(profile, str) else profile
         self.address = self._own_address(address)
+        self._stopwatch = Stopwatch()
         self.opener = Opener(
             device=device,
             profile=self.profile,
@@ -107,7 +111,7 @@ class Station:
             addresses=addresses,
             bind=None if address is None else self.address,
             clock=clock,
-            tap=guarded(tap),
+            tap=guarded(None if tap is None else partial(self._stopwatch.call, tap)),
             key_log=key_log,
             iso_port=iso_port,
             servers=None if dns is None else tuple(_name_server(one) for one in dns),
@@ -278,10 +282,9 @@ class Station:
             if listener is not None:
                 self._call(listener, happening)
 
-    @staticmethod
-    def _call(listener: Callable[[Happening], None], happening: Happening) -> None:
+    def _call(self, listener: Callable[[Happening], None], happening: Happening) -> None:
         try:
-            listener(happening)
+            self._stopwatch.call(listener, happening)
         except Exception:
             # Whoever only listens must not end connections.
             _log.exception("on_event failed at connection %d %s", happening.connection_id, happening.event.name)

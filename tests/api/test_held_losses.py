@@ -8,10 +8,14 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 from ouc import Station
-from ouc.api import Held, LifeSign
+from ouc.api import Changes, Held, LifeSign
+from ouc.connection import LinkEvent, LinkState
 from ouc.errors import ConnectionLost
+from ouc.station import Happening
+from ouc.station.streams import StreamLife
 
 from ..plant import free_port
 from ..station.partner import SENT, WIDE, arrived_in_the_socket, dial, leave, let_sends_fail, passive
@@ -27,7 +31,8 @@ async def held(**options: Any) -> AsyncIterator[tuple[Held, Station, trio.Socket
         async with one.hold(passive(port), **options) as value:
             partner = await dial(port)
             await until(lambda: value.up)
-            yield value, one, partner
+            async with partner:
+                yield value, one, partner
 
 
 @pytest.mark.parametrize("ending", ["FIN", "RST"])
@@ -65,3 +70,78 @@ async def test_a_reset_behind_an_inbox_that_nobody_empties_is_noticed_within_a_s
         await leave(partner, "RST")
         await until(lambda: not value.up)
         assert trio.current_time() - before < 3
+
+
+async def test_a_failed_send_ends_the_connection_even_if_the_partner_is_silent_and_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with held() as (value, one, partner):
+        let_sends_fail(monkeypatch, one)
+        with pytest.raises(ConnectionLost, match="closed the connection"):
+            await value.send(b"x")
+        await until(lambda: not value.up)
+        # The partner learns of it, and the end waits for the next one.
+        with trio.fail_after(30), pytest.raises(trio.BrokenResourceError):
+            while True:
+                await partner.receive_some()
+        assert value.link.state is LinkState.LISTENING
+
+
+async def test_changes_that_nobody_looked_at_in_time_are_counted() -> None:
+    async with held() as (value, _, partner):
+        happening = Happening(connection_id=1, event=LinkEvent.REFUSED)
+        for _ in range(256 + 44 - 1):
+            value._note(happening)
+        assert value.missed == 44
+        assert len([one async for one in _first(value.changes(), 256)]) == 256
+        value._note(happening)
+        assert value.missed == 44
+        await partner.aclose()
+
+
+async def _first(changes: Changes, count: int) -> AsyncIterator[Happening]:
+    for _ in range(count):
+        yield await changes.__anext__()
+
+
+async def test_a_life_sign_is_sent_once_in_its_time_and_not_more_often(autojump_clock: Any) -> None:
+    async with held(life_sign=LifeSign(every=1, message=b"?")) as (value, _, partner):
+        await trio.sleep(10.5)
+        assert value.link.sent == 10
+        assert await partner.receive_some() == b"?" * 10
+        # A message of the program's own takes its place.
+        await value.send(b"!")
+        await trio.sleep(0.9)
+        assert value.link.sent == 11
+        await trio.sleep(0.2)
+        assert value.link.sent == 12
+
+
+async def test_a_send_waits_for_one_that_was_cancelled_and_takes_no_memory_meanwhile() -> None:
+    large = bytes(range(256)) * 40_000
+    async with held() as (value, one, partner):
+        connection = value.current
+        (life,) = one._lives.values()
+        assert isinstance(life, StreamLife)
+        assert life.attendance is not None
+        async with trio.open_nursery() as nursery:
+            scope = trio.CancelScope()
+
+            async def cancelled() -> None:
+                with scope:
+                    await connection.send(large)
+
+            nursery.start_soon(cancelled)
+            await until(lambda: connection._pending)
+            scope.cancel()
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            for message in (b"first", b"second", b"third"):
+                nursery.start_soon(connection.send, message)
+                await trio.testing.wait_all_tasks_blocked(0.01)
+            assert len(life.attendance._jobs) == 1
+            got = bytearray()
+            with trio.fail_after(30):
+                while len(got) < len(large) + 16:
+                    got += await partner.receive_some()
+        assert got == large + b"firstsecondthird"
+        await partner.aclose()
