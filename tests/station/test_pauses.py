@@ -76,6 +76,27 @@ async def test_a_partner_that_accepts_and_closes_is_dialled_less_and_less_often(
     assert gaps == [1, 2, 4, 8, 16, 30, 30]
 
 
+@pytest.mark.parametrize(("lasts", "gaps"), [(29, [30, 31, 33, 37]), (31, [32, 32, 32, 32])], ids=["short", "long"])
+async def test_only_a_connection_that_was_established_for_a_while_is_dialled_at_once_again(
+    autojump_clock: Any, lasts: int, gaps: list[int]
+) -> None:
+    port, came = free_port(), []
+
+    async def accept(stream: trio.SocketStream) -> None:
+        came.append(trio.current_time())
+        async with stream:
+            await trio.sleep(lasts)
+
+    async with trio.open_nursery() as nursery:
+        await nursery.start(partial(trio.serve_tcp, accept, port, host="127.0.0.1"))
+        async with station(2, profile=DEFAULT, chance=_Chance()) as two:
+            two.port.establish(TCON_IP_v4(RemoteAddress="192.168.0.1", RemotePort=port, LocalPort=0))
+            while len(came) < 5:  # noqa: ASYNC110 - only time passes here
+                await trio.sleep(0.5)
+        nursery.cancel_scope.cancel()
+    assert [round(later - earlier) for earlier, later in itertools.pairwise(came)] == gaps
+
+
 # -- closed before it has begun ------------------------------------------------------------------------------------------
 
 
