@@ -191,8 +191,7 @@ def _bring_up(name: str, door: _Door, renewed: User | None, key: bytes | None) -
         connection = connect(name)
         try:
             _alone(connection, name)
-            copy = _free_name(f"{name}.version-{door.version}")
-            copy_into(name, copy)
+            copy = _copied(name, f"{name}.version-{door.version}")
             connection.execute("BEGIN EXCLUSIVE")
             if _version(connection, name) != door.version:
                 raise ParameterError("was brought up by another process at this moment", where=name,
@@ -234,6 +233,18 @@ def _seal(connection: sqlite3.Connection, name: str, uuid: str, renewed: User, k
     )
     tags = authentic.tags_of(key, uuid, schema.read(connection, name))
     authentic.store(connection, key, uuid, {}, tags)
+
+
+def _copied(name: str, wanted: str) -> str:
+    copy = _free_name(wanted)
+    try:
+        copy_into(name, copy)
+    except ParameterError as error:
+        raise ParameterError(
+            f"was written by an older version and has to be brought up, but no copy can be put beside it: {error.failure.what}",
+            where=name, remedy="Open it once where its folder can be written",
+        ) from error  # fmt: skip
+    return copy
 
 
 def _free_name(wanted: str) -> str:

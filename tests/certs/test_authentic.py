@@ -383,6 +383,18 @@ def test_an_upgrade_that_fails_leaves_the_older_file(older: Path, monkeypatch: p
     open_(older).close()
 
 
+def test_an_upgrade_without_room_for_the_copy_says_what_it_is_about(older: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: str) -> None:
+        raise ParameterError("No space left on device", where=path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("ouc.certs.database.new_file", full)
+        with pytest.raises(ParameterError, match="has to be brought up, but no copy can be put beside it: No space left"):
+            open_(older)
+    assert _version(older) == 1
+    open_(older).close()
+
+
 # -- projects without a password --------------------------------------------------------------------------------------
 
 
