@@ -16,8 +16,10 @@ from ouc.profiles import Profile, profile
 from ouc.tls import DEFAULT
 from ouc.transport import Opener, loopback, policy_of
 
-from .certs.matrix import CASES, GOOD
-from .certs.test_verify import NOW, trust_of
+from .certs.case import GOOD
+from .certs.matrix import CASES
+from .certs.strategies import NOW
+from .certs.test_verify import trust_of
 from .plant import client_description, plant, server_description
 from .tls.pair import credentials, pair
 

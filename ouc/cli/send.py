@@ -17,7 +17,8 @@ import trio
 import typer
 
 from .. import causes
-from ..api import Datagrams, Held, Station
+from ..api import Connection, Datagrams, Held, Station
+from ..causes import End as Ending
 from ..causes import Evidence, Opening
 from ..connection import LinkEvent
 from ..errors import ConnectionLost, OUCError, ParameterError, RemoteProtocolError
@@ -58,6 +59,8 @@ from ._wire import (
 __all__ = ["register"]
 
 _PIECE = 65_536
+# Seconds in which a partner that expects TLS answers plain bytes; ours.
+_REACTION = 0.3
 # Seconds for all of it, unless --timeout says otherwise or a connection is kept up.
 _LIMIT = 30.0
 
@@ -336,12 +339,30 @@ class _Job:
                     if self.output is not None and not self.echo:
                         scope.deadline = math.inf
                         await self._collect(line, limit)
+                    elif isinstance(line, Connection) and line.tls is None and self.end.protocol == "TCP" and not self.echo:
+                        await self._listen_for_refusal(line)
         except trio.TooSlowError:
             if not self.partner and not self.end.endpoint.active and not self.end.udp:
                 raise self._nobody(limit) from None
             raise ConnectionLost(
                 f"not finished within {limit:g} s", status=0x80C7, where=where, remedy="Is the partner's receive block enabled?"
             ) from None
+
+    async def _listen_for_refusal(self, line: Connection) -> None:
+        """Whoever expects TLS resets plain bytes at once, or answers with a record; that must not count as delivered."""
+        end = self.end.endpoint
+        seen = Evidence(
+            plain=True, where=line.partner, port=end.remote_port, role="client" if end.active else "server",
+        )  # fmt: skip
+        with trio.move_on_after(_REACTION):
+            try:
+                said = await line.receive_some(_PIECE)
+            except ConnectionLost:
+                if line.ended:
+                    return
+                raise causes.named("plain-refused", attrs.evolve(seen, end=Ending.RESET)) from None
+            if (row := causes.find(attrs.evolve(seen, first=said[:16]))) is not None and row.cause == "tls-expected":
+                raise row.kind.of(row.failure(seen))
 
     def _nobody(self, limit: float) -> OUCError:
         port = self.end.endpoint.local_port
