@@ -9,11 +9,12 @@ from typing import Annotated, Any
 import attrs
 import typer
 
-from ..errors import ParameterError
-from ..s7 import MAX_IMAGE, Array, Opaque, Struct, Type, Unfit, leaves, spelled
-from ..source import Block, SourceFile, load
+from ..errors import OUCError, ParameterError
+from ..s7 import MAX_IMAGE, Array, Opaque, Struct, Type, Unfit, codepage, leaves, spelled
+from ..source import Block, DataBlock, SourceFile, load
 from ._members import address, assign, plain, written
 from ._show import complain, console, print_json, table
+from ._usage import UsageError
 
 __all__ = ["register"]
 
@@ -113,7 +114,7 @@ def decode(
 ) -> None:
     """Show what an image holds, member by member."""
     declaration = _load(file, others, constant, code_page, standard=standard).declaration(block)
-    db = declaration.data(_read(image))
+    db = _over(declaration, image)
     bytes(db)  # refuses a block that has no image
     if as_json:
         print_json(plain(db.layout, db.to_dict()))
@@ -145,7 +146,7 @@ def diff(
 ) -> None:
     """Show the members in which two images differ; exit status 1 if there are any."""
     declaration = _load(file, others, constant, code_page, standard=standard).declaration(block)
-    first, second = declaration.data(_read(one)), declaration.data(_read(other))
+    first, second = _over(declaration, one), _over(declaration, other)
     bytes(first)
     changes = first.changes(second)
     if as_json:
@@ -169,10 +170,24 @@ def _load(
     for constant in constants or ():
         name, equals, value = constant.partition("=")
         if not equals:
-            raise ParameterError(f"--constant {constant}: write it as NAME=VALUE")
+            raise UsageError("write it as NAME=VALUE", where=f"--constant {constant}")
         given[name.strip().strip('"')] = value.strip()
+    try:
+        codepage(code_page)
+    except ParameterError as error:
+        raise UsageError(error.failure.what, where="--code-page", remedy=error.failure.remedy) from None
     optimized = False if standard else None
     return load(file, *(others or ()), constants=given, code_page=code_page, optimized=optimized)
+
+
+def _over(declaration: Block, path: Path) -> DataBlock:
+    """The block over an image in a file."""
+    data = _read(path)
+    try:
+        return declaration.data(data)
+    except OUCError as error:
+        told = error.failure
+        raise ParameterError(told.what, where=told.where or str(path), remedy=told.remedy) from None
 
 
 def _read(path: Path) -> bytes:

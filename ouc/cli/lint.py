@@ -9,13 +9,13 @@ from typing import Annotated, Any
 import attrs
 import typer
 
-from ..errors import ParameterError
 from ..params import Finding, Severity, Side, compare, meeting
 from ..status import Status
 from ._descriptions import Named, area, default_profile, descriptions
 from ._devices import Known, known
 from ._projects import PasswordFile, User, opened
 from ._show import console, print_json, table
+from ._usage import UsageError
 
 __all__ = ["register"]
 
@@ -71,7 +71,7 @@ def lint(
     ours = _sides(a, profile_a, address_a, data_a, len_a, devices.get(device_a or ""))
     if b is None:
         if data_b or len_b or profile_b or address_b or device_b:
-            raise ParameterError("options of side B need side B", remedy="Name its file behind the first one")
+            raise UsageError("options of side B need side B", remedy="Name its file behind the first one")
         findings = [_Told(named.name, one) for named, side in ours for one in _alone(side)]
         pairs: list[tuple[str, str]] = []
     else:
@@ -98,10 +98,10 @@ def _devices(project: Path | None, password_file: Path | None, user: str, *names
     wanted = [name for name in names if name is not None]
     if project is None:
         if wanted:
-            raise ParameterError("a device needs its project", remedy="Name the project's file with --project")
+            raise UsageError("a device needs its project", remedy="Name the project's file with --project")
         return {}
     if not wanted:
-        raise ParameterError("which device of the project?", remedy="Name it with --device-a or --device-b")
+        raise UsageError("which device of the project?", remedy="Name it with --device-a or --device-b")
     return known(opened(project, password_file=password_file, user=user), wanted)
 
 
@@ -109,7 +109,7 @@ def _sides(
     place: str, profile: str | None, address: str | None, data: str | None, length: int, device: Known | None
 ) -> list[tuple[Named, Side]]:
     if length and data is None:
-        raise ParameterError("LEN needs an area", remedy="Name the block with --data-a or --data-b")
+        raise UsageError("LEN needs an area", remedy="Name the block with --data-a or --data-b")
     shared = area(data, length)
     held = device.addresses if device else ()
     return [

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 
 from .. import status as words
-from ..errors import ParameterError
 from ..s7 import quoted
 from ..status import StatusRow
 from ._show import console, print_json, table
+from ._usage import UsageError
 
 __all__ = ["register"]
 
@@ -31,7 +31,7 @@ def status(
 ) -> None:
     """Explain a STATUS word: meaning, likely causes, remedy."""
     if (code is not None) + every + (block is not None) != 1:
-        raise ParameterError("nothing to explain", remedy="Give one of: a code, --all, --block NAME")
+        raise UsageError("nothing to explain", remedy="Give one of: a code, --all, --block NAME")
     rows = (_row(code),) if code is not None else _rows(block)
     if as_json:
         shown = [_machine(row) for row in rows]
@@ -48,7 +48,7 @@ def _row(code: str) -> StatusRow:
     try:
         return words.explain(words.parse(code))
     except ValueError as error:
-        raise ParameterError(str(error)) from None
+        raise UsageError(str(error)) from None
 
 
 def _rows(block: str | None) -> tuple[StatusRow, ...]:
@@ -57,7 +57,7 @@ def _rows(block: str | None) -> tuple[StatusRow, ...]:
     known = {name.casefold(): name for name in words.BLOCKS}
     name = known.get(block.casefold())
     if name is None:
-        raise ParameterError(f"there is no block {quoted(block)}", remedy=f"Choose one of {', '.join(words.BLOCKS)}")
+        raise UsageError(f"there is no block {quoted(block)}", remedy=f"Choose one of {', '.join(words.BLOCKS)}")
     return words.of_block(name)
 
 

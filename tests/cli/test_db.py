@@ -11,6 +11,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from ouc.cli import db
+from ouc.cli._usage import UsageError
 from ouc.errors import ParameterError
 
 EXAMPLE = Path(str(files("emulator"))) / "example"
@@ -205,3 +206,19 @@ def test_what_cannot_be_read_is_told_in_one_line(mixed: str, tmp_path: Path) -> 
     assert "no block 'Other'" in refused("show", mixed, "-b", "Other")
     (tmp_path / "short.bin").write_bytes(b"1")
     assert "has 40 bytes, not 1" in refused("decode", mixed, str(tmp_path / "short.bin"))
+
+
+def test_a_file_that_is_none_is_told_by_its_name_and_wrong_words_are_usage_errors(tmp_path: Path) -> None:
+    (tmp_path / "short").write_bytes(b"x")
+    for arguments, told in {
+        ("show", str(tmp_path)): "is a folder",
+        ("show", str(tmp_path / "no.db")): "there is no such file",
+        ("decode", SEND, str(tmp_path / "short")): f"{tmp_path / 'short'}: an image of",
+        ("decode", SEND, str(tmp_path)): f"{tmp_path}: cannot be read",
+        ("decode", SEND, str(tmp_path / "no")): f"{tmp_path / 'no'}: cannot be read",
+    }.items():
+        assert told in refused(*arguments)
+    for wrong in (("--constant", "x"), ("--code-page", "nosuch")):
+        result = run("show", SEND, *wrong)
+        assert isinstance(result.exception, UsageError)
+        assert wrong[0] in str(result.exception)
