@@ -150,6 +150,8 @@ class Background:
         self._ready: Future[trio.lowlevel.TrioToken] = Future()
         self._stop = trio.CancelScope()
         self._jobs: trio.Nursery | None = None
+        # Set once the task that was asked for last has begun.
+        self._begun: trio.Event | None = None
         self._process = os.getpid()
         self._thread = threading.Thread(target=self._main, name="ouc", daemon=True)
         try:
@@ -205,7 +207,7 @@ class Background:
             ) from None
 
     def run_soon(self, work: Callable[[], Awaitable[None]]) -> None:
-        """Begin a task of the thread, soon.
+        """Begin a task of the thread, soon, and after those that were asked for before: trio starts tasks in any order.
 
         Raises:
             LocalProtocolError: As `call_soon`.
@@ -213,7 +215,8 @@ class Background:
 
         def begin() -> None:
             assert self._jobs is not None  # noqa: S101 - set before the thread is ready
-            self._jobs.start_soon(work)
+            before, self._begun = self._begun, trio.Event()
+            self._jobs.start_soon(_in_turn, work, before, self._begun)
 
         self.call_soon(begin)
 
@@ -251,6 +254,15 @@ class Background:
         except LocalProtocolError:
             return
         self._thread.join(timeout=5)
+
+
+async def _in_turn(work: Callable[[], Awaitable[None]], before: trio.Event | None, begun: trio.Event) -> None:
+    if before is not None and not before.is_set():
+        # Shielded: it takes one step of the loop, and the work itself must learn of a cancellation.
+        with trio.CancelScope(shield=True):
+            await before.wait()
+    begun.set()
+    await work()
 
 
 def blocked() -> LocalProtocolError:

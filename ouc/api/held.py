@@ -276,8 +276,10 @@ class Held:
         view = bytes_of(data)
         self._check_there()
         if self._when_down == "latest":
-            await trio.lowlevel.checkpoint()
+            await trio.lowlevel.checkpoint_if_cancelled()
+            # Before any wait: of two calls the later one has the newer message.
             self._keep(view)
+            await trio.lowlevel.cancel_shielded_checkpoint()
             return
         latest = trio.current_time() + self._patience if self._patience is not None else float("inf")
         async with self._sending:
