@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Generic, ParamSpec, TypeVar
 
 from ..errors import OUCError
+from ..visible import logger
 
 __all__ = ["entering", "short", "short_class", "shortened"]
 
@@ -22,7 +23,7 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _E = TypeVar("_E", bound=BaseException)
 _C = TypeVar("_C", bound=type)
-_log = logging.getLogger("ouc.traceback")
+_log = logger("ouc.traceback")
 
 #: What is raised to tell the caller something, and is no mistake in this library.
 _TOLD = (OUCError, TimeoutError)

@@ -15,6 +15,7 @@ from cryptography import x509
 from ..errors import ParameterError
 from ..profiles import FEATURES, profile
 from .entry import Entry, Tab, der_of, path_length, summary
+from .fitness import remarks
 from .issue import DEFAULT_DAYS, MAX_DAYS, Order, Signer, issue, moment, reissue
 from .keys import PrivateKey, key_kind, usable_by
 from .names import parse_san, subject
@@ -185,7 +186,9 @@ def notes(entry: Entry, row: Template | None, device: DeviceConfig | None) -> tu
         found.append("OPC UA needs the application URI in the subjectAltName (R144)")
     if row is not None and row.addresses and not row.opc_ua and not facts.addresses:
         found.append("no IP address in the subjectAltName: partners that check it will refuse it (R144)")
-    return tuple(found)
+    # What the project makes has the names of its device, or was asked to have none.
+    told = [str(one) for one in remarks(entry.certificate) if row is None or "subjectAltName" not in one.what]
+    return (*found, *told)
 
 
 def lacking(device: DeviceConfig, row: Template) -> str:

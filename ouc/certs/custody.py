@@ -235,7 +235,10 @@ class Custody(Session):
         self._backing.backup(os.fspath(target))
 
     def check(self) -> tuple[str, ...]:
-        """What is wrong with the project, one sentence each: the file, its permissions, every certificate and key."""
+        """What is wrong with the project, one sentence each: the file, its permissions, every certificate and key.
+
+        Certificates in use that were revoked, or that TLS refuses, are wrong too.
+        """
         found = list(self._backing.damage())
         if isinstance(self._backing, FileBacking) and os.name == "posix":
             mode = stat.S_IMODE(Path(self._backing.path).stat().st_mode)
@@ -253,7 +256,7 @@ class Custody(Session):
                     self._key(entry)
             except OUCError as error:
                 found.append(f"certificate {number}: {error}")
-        return tuple(found)
+        return (*found, *(str(one) for one in self.findings()))
 
 
 def _older(path: str | os.PathLike[str], device: str, password: str | bytes | None) -> DeviceStore:

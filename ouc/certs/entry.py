@@ -176,6 +176,8 @@ class Facts:
         complete: `issuer_ids` end at a self-signed certificate, or it is self-signed itself.
         common_name: For messages.
         fingerprint: SHA-256, 64 hex digits.
+        revoked: When a revocation list on the device says that it was revoked.
+        refused_as_server, refused_as_client: Why every TLS partner refuses it in that role; empty if nobody has to.
     """
 
     id: int
@@ -190,6 +192,9 @@ class Facts:
     complete: bool = True
     common_name: str = ""
     fingerprint: str = ""
+    revoked: datetime | None = None
+    refused_as_server: str = ""
+    refused_as_client: str = ""
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -250,10 +255,11 @@ class Entry:
         return self.facts.common_name
 
     def columns(self) -> dict[str, str]:
-        """The nine columns of TIA Portal's table, in its order (R36)."""
+        """The nine columns of TIA Portal's table, in its order (R36); a revoked certificate is marked behind its end."""
         facts = self.facts
         values = (
-            str(self.id), facts.common_name, facts.serial, facts.issuer, f"{facts.not_after:%Y-%m-%d %H:%M:%S}",
+            str(self.id), facts.common_name, facts.serial, facts.issuer,
+            f"{facts.not_after:%Y-%m-%d %H:%M:%S}" + (" (revoked)" if self.revoked is not None else ""),
             self.used_as, "Yes" if self.has_key else "No", facts.algorithm, f"{facts.key_length} bit",
         )  # fmt: skip
         return dict(zip(COLUMNS, values, strict=True))

@@ -30,6 +30,7 @@ from .keys import PrivateKey, key_kind, same_public_key, spki, to_pkcs8
 from .links import chain_ids
 from .material import Material
 from .names import parse_san, san_entries, subject
+from .revoke import mark_listed
 from .state import Draft, State
 from .templates import TEMPLATES, template
 from .vault import Ring
@@ -91,6 +92,7 @@ def import_material(
             entries.append(_import_one(draft, one, None, Tab.CA if known.is_ca else Tab.TRUSTED, None))
     if any(entry.facts.is_ca for entry in entries):
         draft.link()
+    mark_listed(draft)
     if device:
         role = "device" if imported_as == "device" else "trusted"
         assign(draft, first.id, device, role)

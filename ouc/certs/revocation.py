@@ -18,7 +18,7 @@ from .extensions import UNREADABLE, extension, serial_of
 from .names import common_name
 from .rules import Broken
 
-__all__ = ["check_revocation", "unusable"]
+__all__ = ["check_revocation", "named_on", "speaks_for", "unusable"]
 
 _IMPORT: Final = "Import the issuer's current revocation list, complete and signed by it: ouc cert crl PROJECT --import FILE"
 _REPLACE: Final = "Give the partner a new certificate"
@@ -77,7 +77,7 @@ def _check_one(
 ) -> Broken | None:
     judged = [(crl, unusable(crl, issuer, strict=asked.strict)) for crl in crls if crl.issuer == one.issuer]
     usable = [crl for crl, reason in judged if not reason]
-    if any(_lists(crl, one) for crl in usable):
+    if any(named_on(crl, one) is not None for crl in usable):
         return Broken(0x80E3, "{} was revoked by its issuer", _REPLACE)
     whose = f"the revocation list of {common_name(issuer.subject)!r}"
     bad = [f"{whose} cannot be used: {reason}" for _, reason in judged if reason]
@@ -96,6 +96,11 @@ def _check_one(
 def _refused(why: str) -> Broken:
     quoted = why.replace("{", "(").replace("}", ")")
     return Broken(0x80E4, f"{quoted}, and it is needed for {{}}", _IMPORT)
+
+
+def speaks_for(crl: Crl, issuer: x509.Certificate) -> bool:
+    """Whether a list is this issuer's, and can be used."""
+    return crl.issuer == issuer.subject and not unusable(crl, issuer)
 
 
 class _List:
@@ -190,8 +195,11 @@ def _out_of_time(crl: Crl, now: datetime) -> str:
     return "out of date" if until is None or now > until else ""
 
 
-def _lists(crl: Crl, certificate: x509.Certificate) -> bool:
+def named_on(crl: Crl, certificate: x509.Certificate) -> datetime | None:
+    """When a list says that a certificate was revoked; None if it does not name it."""
     number = serial_of(certificate)
     if number < 0:  # cryptography does not look for those
-        return any(line.serial_number == number for line in crl)
-    return crl.get_revoked_certificate_by_serial_number(number) is not None
+        line = next((one for one in crl if one.serial_number == number), None)
+    else:
+        line = crl.get_revoked_certificate_by_serial_number(number)
+    return None if line is None else line.revocation_date_utc

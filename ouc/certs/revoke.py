@@ -16,7 +16,7 @@ from ..errors import CertificateError, ParameterError
 from .entry import Entry
 from .extensions import UNREADABLE, extension, load_crl, serial_of
 from .issue import Revoked, make_crl, reason_flag
-from .revocation import unusable
+from .revocation import named_on, unusable
 from .state import Draft, RevocationList
 
 __all__ = ["CRL_DAYS", "empty_crl", "import_crl", "make_list", "revoke"]
@@ -143,7 +143,21 @@ def _take(draft: Draft, entry: Entry, crl: x509.CertificateRevocationList) -> Re
         _refuse_older(crl, crl_of(last.der))
     draft.crls[entry.id] = RevocationList(entry.id, number, crl.public_bytes(Encoding.DER), foreign=True)
     draft.log(entry, "revocation list", f"number {number} imported, {len(crl)} revoked")
+    mark_listed(draft)
     return draft.crls[entry.id]
+
+
+def mark_listed(draft: Draft) -> None:
+    """Mark what foreign lists name, and nothing else that their CAs issued: a hold may have been lifted."""
+    for listed in draft.crls.values():
+        if not listed.foreign:
+            continue
+        crl = crl_of(listed.der)
+        for child in draft.children(listed.issuer_id):
+            at = named_on(crl, child.certificate)
+            if at != child.revoked:
+                marked = draft.entries[child.id] = attrs.evolve(child, revoked=at, reason="" if at is None else "listed")
+                draft.log(marked, "revoked" if at is not None else "no longer revoked", f"list {listed.number}")
 
 
 def _refuse_older(crl: x509.CertificateRevocationList, last: x509.CertificateRevocationList) -> None:

@@ -15,6 +15,7 @@ from . import devices as tables
 from .backing import Backing
 from .device import Device
 from .entry import Entry, Tab
+from .findings import CertificateFinding, findings
 from .issue import moment
 from .keys import KeySource, PrivateKey, generate, spki
 from .names import common_name, issuer_text
@@ -109,6 +110,10 @@ class Session:
             ParameterError: There is no such ID now.
         """
         return self._backing.current().entry(number)
+
+    def findings(self) -> tuple[CertificateFinding, ...]:
+        """What is wrong with the certificates that devices use, dates excepted: revoked, refused by TLS, no list."""
+        return findings(self._backing.current())
 
     def identify(self, certificate: x509.Certificate) -> int | None:
         """The ID under which the project holds a certificate, None if it does not."""

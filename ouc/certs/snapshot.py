@@ -22,8 +22,10 @@ from .. import profiles
 from ..errors import CertificateError, ParameterError
 from .entry import Facts, Summary, is_ca
 from .extensions import extension
+from .fitness import Remark, refused_as
 from .keys import PrivateKey
 from .links import chain_ids
+from .revocation import named_on, speaks_for
 
 __all__ = ["CERTIFICATE_LIMIT", "Changes", "DeviceStore", "Held", "OwnCertificate", "Revocation", "Role", "Side", "Trust"]
 
@@ -363,9 +365,19 @@ class DeviceStore:
                 id=one.id, has_key=one.key is not None, is_ca=one.facts.is_ca, not_before=one.facts.not_before,
                 not_after=one.facts.not_after, key_type=one.facts.key_type, addresses=one.facts.addresses,
                 names=one.facts.names, issuer_ids=above, complete=complete, common_name=one.facts.common_name,
-                fingerprint=one.facts.fingerprint,
+                fingerprint=one.facts.fingerprint, revoked=self._revoked(one),
+                refused_as_server=_why(refused_as(one.certificate, "server")),
+                refused_as_client=_why(refused_as(one.certificate, "client")),
             )  # fmt: skip
         return found
+
+    def _revoked(self, one: Held) -> datetime | None:
+        """When a list on the device says that a certificate was revoked, whatever the device does with lists."""
+        issuer = self.held.get(one.issuer_id or 0)
+        if issuer is None or issuer.id == one.id:
+            return None
+        told = (named_on(crl, one.certificate) for crl in self.crls if speaks_for(crl, issuer.certificate))
+        return next((at for at in told if at is not None), None)
 
     def changes_from(self, older: DeviceStore) -> Changes:
         """What this download changes on a device that runs with an older one."""
@@ -382,6 +394,10 @@ class DeviceStore:
         """What ends before a moment, soonest first."""
         ending = (one for one in self.held.values() if one.facts.not_after < before)
         return tuple(sorted(ending, key=lambda one: one.facts.not_after))
+
+
+def _why(remark: Remark | None) -> str:
+    return "" if remark is None else remark.what
 
 
 def _list(ids: Iterable[int]) -> str:

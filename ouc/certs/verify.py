@@ -116,11 +116,13 @@ def verify(
     if not chain:
         return _refuse("sent", 0x80E2, "the partner sent no certificate", "Give the partner an own certificate")
     if len(chain) > SENT_LIMIT:
-        return _refuse("sent", 0x80E2, f"the partner sent {len(chain)} certificates; at most {SENT_LIMIT} are read", "")
+        return _refuse("sent", 0x80E2, f"the partner sent {len(chain)} certificates; at most {SENT_LIMIT} are read",
+                       "Send the own certificate and the CAs above it, nothing else")  # fmt: skip
     for depth, one in enumerate(chain):
         size = len(one.public_bytes(Encoding.DER))
         if size > MAX_CERTIFICATE:
-            return _refuse("size", 0x80E2, f"a certificate of {size} bytes; at most {MAX_CERTIFICATE} are read", "",
+            return _refuse("size", 0x80E2, f"a certificate of {size} bytes; at most {MAX_CERTIFICATE} are read",
+                           "Replace it by a smaller one: with fewer names in its subjectAltName",
                            depth=depth, certificate=one)  # fmt: skip
     rules = policy or Policy()
     damage = complaint(chain[0])

@@ -87,10 +87,13 @@ def check(
     password_file: PasswordFile = None,
     json: Json = False,
 ) -> None:
-    """Tell what the devices use and what runs out. The exit status is 1 if anything does, for cron."""
+    """Tell what the devices use and what runs out, was revoked or is refused by TLS. The exit status is 1 if anything is, for
+    cron.
+    """
     now = datetime.now(UTC)
     with opened(project, password_file=password_file, user=user) as found:
         ending = expiring(found, now=now, days=days)
+        wrong = found.findings()
         shown = gauges(found, now=now) if prometheus else ""
     if prometheus:
         for line in shown.splitlines():
@@ -100,6 +103,9 @@ def check(
         print_json([
             {"id": one.id, "what": one.what, "common_name": one.common_name, "devices": list(one.devices),
              "until": one.not_after.isoformat(), "days": one.days} for one in ending
+        ] + [
+            {"id": one.id, "what": one.what, "common_name": one.common_name, "devices": list(one.devices),
+             "until": None, "days": None, "message": one.message, "remedy": one.remedy} for one in wrong
         ])  # fmt: skip
     elif not ending:
         say(f"nothing runs out within {days} days")
@@ -107,7 +113,10 @@ def check(
         table("", ("ID", "What", "Common name of subject", "Until", "Days", "Devices"), (
             (one.id, one.what, one.common_name, f"{one.not_after:%Y-%m-%d}", one.days, ", ".join(one.devices)) for one in ending
         ))  # fmt: skip
-    if ending:
+    if not json:
+        for finding in wrong:
+            say(str(finding))
+    if ending or wrong:
         raise typer.Exit(1)
 
 

@@ -299,6 +299,31 @@ def trust_late(s: Subject) -> bool:
     return one is not None and s.now is not None and s.now > one.not_after
 
 
+def own_revoked(s: Subject) -> bool:
+    """The own certificate was revoked."""
+    one = _own(s)
+    return one is not None and one.revoked is not None
+
+
+def trust_revoked(s: Subject) -> bool:
+    """The certificate to verify with was revoked."""
+    one = _anchor(s)
+    return one is not None and one.revoked is not None
+
+
+def refusal(s: Subject) -> str:
+    """Why every partner refuses the own certificate in this role; empty if nobody has to."""
+    one = _own(s)
+    if one is None or one.is_ca:
+        return ""
+    return one.refused_as_client if s.end.active else one.refused_as_server
+
+
+def own_refused(s: Subject) -> bool:
+    """Every partner refuses the own certificate in this role."""
+    return bool(refusal(s))
+
+
 def own_key(s: Subject) -> bool:
     """The firmware cannot use the own certificate's kind of key."""
     one = _own(s)

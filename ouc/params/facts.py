@@ -37,6 +37,18 @@ class CertificateFacts(Protocol):
         """`ec-p256`, `rsa-2048` and so on, as `Profile.key_types` names them."""
 
     @property
+    def revoked(self) -> datetime | None:
+        """When it was revoked, as far as the device knows; None if it was not."""
+
+    @property
+    def refused_as_server(self) -> str:
+        """Why every TLS partner refuses it as a server's certificate; empty if nobody has to."""
+
+    @property
+    def refused_as_client(self) -> str:
+        """The same for a client's certificate."""
+
+    @property
     def issuer_ids(self) -> Sequence[int]:
         """IDs of the certificates above it, nearest first, as far as the device holds them."""
 

@@ -53,7 +53,8 @@ class Rule:
         """What to tell about a description that breaks the rule."""
         member = self.member if isinstance(self.member, str) else self.member(subject)
         status = self.status if isinstance(self.status, int) else self.status(subject)
-        shown = {"s": subject, "end": subject.end, "profile": subject.profile.name}
+        shown = {"s": subject, "end": subject.end, "profile": subject.profile.name,
+                 "refusal": when.refusal(subject)}  # fmt: skip
         return Finding(
             rule=self.name,
             message=self.message.format(**shown),
@@ -375,6 +376,18 @@ RULES: Final = (
         remedy=f"Renew the certificate, which keeps its ID, {_DOWNLOAD}{_RENEW_HERE}",
     ),
     Rule(
+        name="own certificate revoked", status=0x80E3, member=_own_reference, source="B 3.3",
+        broken=when.own_revoked,
+        message="certificate {end.own_reference} was revoked on {s.own.revoked:%Y-%m-%d}",
+        remedy=f"Renew the certificate, which keeps its ID, {_DOWNLOAD}",
+    ),
+    Rule(
+        name="own certificate refused", status=0x80E2, member=_own_reference, source="C 4.3",
+        broken=when.own_refused,
+        message="certificate {end.own_reference} is of no use here: {refusal}",
+        remedy=f"Create it with the usage 'TLS client/server' {_DOWNLOAD}",
+    ),
+    Rule(
         name="key of the own certificate", status=0x80E2, member=_own_reference, source="C 6.2",
         broken=when.own_key,
         message="{profile} cannot use certificate {end.own_reference}: its key is {s.own.key_type}",
@@ -421,6 +434,12 @@ RULES: Final = (
         broken=when.trust_late,
         message="certificate {end.trust_reference} has expired on {s.trust.not_after:%Y-%m-%d %H:%M}",
         remedy=f"Renew the certificate, which keeps its ID, {_DOWNLOAD}{_RENEW_HERE}",
+    ),
+    Rule(
+        name="trusted certificate revoked", status=0x80E3, member=_trust_reference, source="B 3.3",
+        broken=when.trust_revoked,
+        message="certificate {end.trust_reference} was revoked on {s.trust.revoked:%Y-%m-%d}",
+        remedy=f"Enter the ID of a CA that is still good, and give the partner a certificate of it {_DOWNLOAD}",
     ),
     Rule(
         name="key of the trusted certificate", status=0x80E2, member=_trust_reference, source="C 6.2",

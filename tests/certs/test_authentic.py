@@ -26,6 +26,11 @@ from ouc.errors import CertificateError, OUCError, ParameterError
 from .strategies import CHEAP, NOW, KeyPool, made, make_project
 
 
+def wrong(project: Project) -> list[str]:
+    """What the check says, apart from the revoked certificate that the project has in use."""
+    return [one for one in project.check() if " was revoked on " not in one]
+
+
 def open_(path: Path, password: str | None = "secret", user: str = "admin") -> Project:
     return Project.open(path, password=password, user=user, make_key=KeyPool())
 
@@ -237,7 +242,7 @@ def test_a_running_process_refuses_what_was_edited_and_a_device_keeps_what_it_ha
         assert caplog.text.count("what PLC-1 held before stays") == 1
         with edited(plant) as database:
             database.execute("DELETE FROM entries WHERE id = 99")
-        assert project.check() == ()
+        assert wrong(project) == []
 
 
 def test_a_commit_of_another_process_is_authentic_for_all(plant: Path) -> None:
@@ -247,7 +252,7 @@ def test_a_commit_of_another_process_is_authentic_for_all(plant: Path) -> None:
         looks.device("PLC-1")
         looks.set_password("looks again", now=NOW)
         one.group("one", [2], now=NOW)
-        assert one.check() == other.check() == looks.check() == ()
+        assert wrong(one) == wrong(other) == wrong(looks) == []
         assert one.history() == looks.history()
     open_(plant, "looks again", "looks").close()
 
@@ -301,7 +306,7 @@ def test_a_file_of_the_first_version_is_brought_up_once_with_a_copy_beside_it(
     before = _dump(older)
     with caplog.at_level(logging.WARNING, "ouc.certs"), open_(older, password, user) as project:
         assert len(project.entries()) == len(before["entries"])
-        assert project.check() == ()
+        assert wrong(project) == []
     assert "is brought up" in caplog.text
     assert str(copy) in caplog.text
     assert _version(older) == len(MIGRATIONS)
@@ -310,7 +315,7 @@ def test_a_file_of_the_first_version_is_brought_up_once_with_a_copy_beside_it(
     assert copy.stat().st_mode & 0o077 == 0
     caplog.clear()
     with open_(older) as project, open_(older, "anna", "anna") as anna:
-        assert project.check() == anna.check() == ()
+        assert wrong(project) == wrong(anna) == []
     assert not caplog.text
     assert not older.with_name("plant.ouc.version-1-2").exists()
     with edited(older) as database:
@@ -348,7 +353,7 @@ def test_who_only_reads_waits_for_an_administrator_and_is_told_what_is_not_authe
         project.set_password("looks again", user="looks", now=NOW)
     caplog.clear()
     with open_(older, "looks again", "looks") as looks:
-        assert looks.check() == ()
+        assert wrong(looks) == []
     assert not caplog.text
 
 
@@ -416,7 +421,7 @@ def test_protecting_a_project_authenticates_it_from_then_on(tmp_path: Path) -> N
         bare.protect("secret", cost=CHEAP, now=NOW)
         assert [entry.id for entry in bare.entries()] == [1, 2, 4]
     with open_(path) as protected:
-        assert protected.check() == ()
+        assert wrong(protected) == []
     with edited(path) as database:
         database.execute("INSERT INTO entries VALUES (?, ?, ?, ?)", rogue(99))
     with pytest.raises(CertificateError, match="certificate 99 was added"):

@@ -201,6 +201,21 @@ def _exported(shell: Shell, number: int) -> bytes:
     return path.read_bytes()
 
 
+def test_a_revoked_certificate_in_use_is_found_by_every_check(shell: Shell) -> None:
+    shell("cert", "revoke", shell.plant, 4, "--reason", "key-compromise")
+    for words in (("project", "check", shell.plant), ("cert", "check", shell.plant, "--days", 0)):
+        text = shell(*words, fails=True)
+        assert "certificate 4 (PLC-1/Communication-4) was revoked on" in text
+        assert "key-compromise; on PLC-1" in text
+        assert "ouc cert renew PROJECT 4" in text
+    (row,) = shell.json("cert", "check", shell.plant, "--days", 0, fails=True)
+    assert (row["id"], row["what"], row["devices"]) == (4, "revoked", ["PLC-1"])
+    assert "(revoked)" in shell("cert", "list", shell.plant)
+    assert shell.json("cert", "show", shell.plant, 4)["revoked"]
+    shell("cert", "renew", shell.plant, 4)
+    assert "nothing found" in shell("project", "check", shell.plant)
+
+
 def test_check_exits_1_when_something_that_devices_use_runs_out(shell: Shell) -> None:
     assert "nothing runs out within 60 days" in shell("cert", "check", shell.plant)
     shell("cert", "new", shell.plant, "--usage", "tls", "--device", "PLC-1", "--days", 30)

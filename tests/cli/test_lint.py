@@ -189,6 +189,16 @@ def test_a_wrong_reference_is_found_in_the_project(
     assert expected in against(plant, wrong, PLC_2)
 
 
+@pytest.mark.parametrize(("number", "side"), [(9, "A"), (11, "B")])
+def test_a_revoked_certificate_is_found_in_the_project(plant: Path, tmp_path: Path, number: int, side: str) -> None:
+    copy = tmp_path / "copy.ouc"
+    with Project.open(plant, password="Secret-12345") as project:
+        project.backup(copy)
+    with Project.open(copy, password="Secret-12345") as project:
+        project.revoke(number, reason="key-compromise")
+    assert against(copy, PLC_1, PLC_2) == [(side, "16#80E3", "own certificate revoked")]
+
+
 def test_a_wrong_password_is_one_error_without_it(plant: Path) -> None:
     error = run("lint", PLC_1, "--project", plant, "--device-a", "PLC-1", env={PASSWORD: "Wrong-12345"}).error
     assert isinstance(error, ParameterError)

@@ -223,6 +223,10 @@ CASES: Mapping[str, Case] = {
     | on(client, certificates=holding(_11={"not_before": after}), now=NOW),
     "own certificate expired": on(server, certificates=holding(_9={"not_after": before}), now=NOW)
     | on(client, certificates=holding(_11={"not_after": before}), now=NOW),
+    "own certificate revoked": on(server, certificates=holding(_9={"revoked": before}))
+    | on(client, certificates=holding(_11={"revoked": before})),
+    "own certificate refused": on(server, certificates=holding(_9={"refused_as_server": "TLS refuses it"}))
+    | on(client, certificates=holding(_11={"refused_as_client": "TLS refuses it"})),
     "key of the own certificate": on(server, certificates=holding(_9={"key_type": "rsa-8192"}))
     | on(client, certificates=holding(_11={"key_type": "rsa-4096"}), profile="S7-1200 V4.6"),
     "CA as own certificate": on(sides, certificates=holding(_9={"is_ca": True}, _11={"is_ca": True})),
@@ -238,6 +242,7 @@ CASES: Mapping[str, Case] = {
     "chain not on the device": on(client | asking, certificates=holding(_3={"complete": False})),
     "trusted certificate not valid yet": on(client | asking, certificates=holding(_3={"not_before": after}), now=NOW),
     "trusted certificate expired": on(client | asking, certificates=holding(_3={"not_after": before}), now=NOW),
+    "trusted certificate revoked": on(client | asking, certificates=holding(_3={"revoked": before})),
     "key of the trusted certificate": on(client | asking, certificates=holding(_3={"key_type": "ed25519"})),
 }
 

@@ -191,6 +191,9 @@ class Held:
     complete: bool = True
     addresses: Sequence[str] = ()
     names: Sequence[str] = ()
+    revoked: datetime | None = None
+    refused_as_server: str = ""
+    refused_as_client: str = ""
 
 
 CA = Held(id=3, is_ca=True)
