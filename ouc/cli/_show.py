@@ -52,7 +52,15 @@ def note(line: str) -> None:
 
 def say(line: str) -> None:
     """Write one line to standard output as it is: scripts read it, so it is never wrapped."""
-    console.print(visible(line), markup=False, soft_wrap=True)
+    if console.is_terminal:
+        console.print(visible(line), markup=False, soft_wrap=True)
+        return
+    # There is nothing to lay out, and laying out takes as long as a handshake: hundreds of partners may come at once.
+    try:
+        console.file.write(f"{visible(line)}\n")
+        console.file.flush()
+    except BrokenPipeError:
+        console.on_broken_pipe()
 
 
 def print_json(value: Any) -> None:
