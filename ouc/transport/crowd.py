@@ -29,7 +29,8 @@ __all__ = ["Crowd", "Step"]
 # Seconds that everybody gets for each step; ours. A partner needs a round trip and its own work, an S7-1200 about half a
 # second for a signature.
 PATIENCE = 1.0
-# Places: half of the descriptors that the process may have, within these bounds; ours. A place costs at most about 150 KB.
+# Places: half of the descriptors that the process may have, within these bounds; ours.
+# A place costs about 60 KB, and 200 KB where a stranger sends all that a handshake may have.
 _FEWEST, _MOST = 64, 1024
 
 
