@@ -33,6 +33,9 @@ __all__ = ["DataReceived", "Event", "HandshakeCompleted", "Need", "PeerClosed", 
 
 # The most plaintext that one record holds (RFC 8446 5.1); asking for more gains nothing.
 RECORD = 16_384
+# A fatal alert in clear, protocol_version (RFC 8446 5.1, 6.2): OpenSSL leaves those without a word who speak no TLS at all,
+# and they would take its silence for consent.
+_PROTOCOL_VERSION = bytes.fromhex("15 03 01 0002 02 46")
 # Records of data that make up for one message without data; see `Policy.max_key_updates`. Ours.
 _MAKES_UP = 16
 _CONNECT_AGAIN = "Connect again: a full handshake follows by itself. If it comes back, look who is at the other end"
@@ -135,6 +138,8 @@ class TLSEngine:
         self._beyond = b""
         self._ended = False
         self._closing = False
+        # What OpenSSL would not say.
+        self._parting = b""
         self._failure: OUCError | None = None
         self.established = False
 
@@ -188,6 +193,8 @@ class TLSEngine:
             self._witness.farewell = True
             raise self._fail(self._witness.judge(self._ssl, None)) from None
         except SSL.Error as error:
+            if self._session.server_side and self._session.observed.alert_sent is None and _is_no_tls(error):
+                self._parting = _PROTOCOL_VERSION
             raise self._fail(self._translate(error)) from error
         self._resumed = self._context.sessions is not None and _openssl.was_resumed(self._ssl)
         if self._resumed:
@@ -310,6 +317,8 @@ class TLSEngine:
     def take(self) -> bytes:
         """Records for the transport, all that there are; `b""` if there are none."""
         parts: list[bytes] = []
+        if self._parting:
+            parts, self._parting = [self._parting], b""
         while True:
             try:
                 parts.append(self._ssl.bio_read(65_536))
@@ -472,3 +481,9 @@ class TLSEngine:
     def evidence(self) -> Evidence:
         """What this machine knows about a failure; the transport's owner adds what only it can know."""
         return self._witness.evidence()
+
+
+def _is_no_tls(error: SSL.Error) -> bool:
+    """Whether OpenSSL failed at the first bytes: they are no record of TLS."""
+    reasons = {part for entry in (error.args[0] if error.args else ()) for part in entry[2:]}
+    return bool(reasons & {"wrong version number", "http request", "https proxy request", "packet length too long"})
