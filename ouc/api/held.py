@@ -20,7 +20,7 @@ from ..errors import ConnectionLost, Failure, OUCError
 from ..params import endpoint
 from ..station import Happening, Station
 from ..status import Status
-from ..transport import Background
+from ..transport import LIMIT, Background
 from ..visible import logger
 from .bell import Bell
 from .conversation import bytes_of, streams_only, taken_away
@@ -128,10 +128,11 @@ class Held:
         return self
 
     async def __aexit__(self, *error: Any) -> bool | None:
-        deadline = trio.current_time() + _CLOSING
+        # Whoever is in a hurry loses what a slow partner has not taken; it is said in the log.
+        closing = _CLOSING if error[0] is None else _HASTE
         try:
             if error[0] is None:
-                with trio.move_on_at(deadline):
+                with trio.move_on_after(_HASTE):
                     await self._poured()
         finally:
             self._station.listeners.remove(self._note)
@@ -139,7 +140,7 @@ class Held:
                 swallowed = await self._background.__aexit__(*error)
             finally:
                 self._close()
-                with trio.CancelScope(shield=True), trio.move_on_at(deadline):
+                with trio.CancelScope(shield=True), trio.move_on_after(closing):
                     await self.bell.until(lambda: not self.link.state)
         return swallowed
 
@@ -402,5 +403,5 @@ class Held:
         )
 
 
-# Seconds that closing may take before the station ends it.
-_CLOSING = 6.0
+# Seconds that closing may take before the station ends it: a little more than the stream's own limit, or in a hurry.
+_CLOSING, _HASTE = LIMIT + 6.0, 6.0

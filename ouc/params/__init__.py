@@ -11,6 +11,7 @@ from .endpoints import CONNECTION_TYPES, ISO_PORT, Endpoint, Protocol, endpoint,
 from .facts import CertificateFacts, Certificates
 from .findings import Finding, Mark, Severity
 from .foreign import TCON_FDL, TCON_ISOnative, TCON_Phone
+from .host_names import flaw_of_name
 from .images import decode
 from .iso import TCON_IP_RFC, TSelector
 from .legacy import TCON_Configured, TCON_Param
@@ -59,6 +60,7 @@ __all__ = [
     "compare",
     "decode",
     "endpoint",
+    "flaw_of_name",
     "from_mapping",
     "loads",
     "meeting",

@@ -154,9 +154,8 @@ def own_partner(s: Subject) -> bool:
 
 
 def impossible_name(s: Subject) -> bool:
-    """A name with its final dot that no DNS server can know (RFC 1035, 2.3.4)."""
-    name = s.end.remote_name or ""
-    return name.endswith(".") and not all(1 <= len(label) <= 63 for label in name[:-1].split("."))
+    """A name with its final dot that no DNS server can know."""
+    return (s.end.remote_name or "").endswith(".") and bool(s.name_flaw)
 
 
 def unqualified_name(s: Subject) -> bool:

@@ -223,9 +223,9 @@ RULES: Final = (
         remedy="Enter the fully qualified name with a dot at its end, such as plc.plant.example.",
     ),
     Rule(
-        name="impossible name", status=0x80D3, member="RemoteAddress", source="RFC 1035, 2.3.4", mark="I",
+        name="impossible name", status=0x80D3, member="RemoteAddress", source="RFC 1035, 2.3.4; RFC 1123, 2.1", mark="I",
         broken=lambda s: s.end.protocol is not None and when.impossible_name(s),
-        message="no name server can know '{end.remote_name}': parts between dots have 1 to 63 characters",
+        message="no name server can know '{s.shown_name}': {s.name_flaw}",
         remedy="Enter the partner's name as the DNS server knows it",
     ),
     Rule(

@@ -11,9 +11,11 @@ import attrs
 
 from ..profiles import Profile
 from ..s7 import Structure
+from ..visible import visible
 from .description import Description
 from .endpoints import Endpoint
 from .facts import CertificateFacts, Certificates
+from .host_names import flaw_of_name
 
 __all__ = ["Subject"]
 
@@ -97,6 +99,16 @@ class Subject:
     def extended(self) -> int:
         """ExtTLSCapabilities, 0 in a structure without it."""
         return int(getattr(self.description, "ExtTLSCapabilities", 0))
+
+    @property
+    def shown_name(self) -> str:
+        """The partner's name without anything that a terminal would obey."""
+        return visible(self.end.remote_name or "")
+
+    @property
+    def name_flaw(self) -> str:
+        """Why no name server can know the partner's name, empty if one could."""
+        return flaw_of_name(self.end.remote_name or "")
 
     @property
     def own(self) -> CertificateFacts | None:

@@ -11,15 +11,15 @@ import trio
 from ..connection import Effect, Link, LinkEvent, LinkState, SendJob
 from ..errors import ConnectionLost, Failure, OUCError
 from ..status import Status
-from ..transport import Listener, Reception, TCPStream, Wire
+from ..transport import LIMIT, Listener, Reception, TCPStream, Wire
 from .attendance import Attendance
 from .life import Host, Life
 from .pauses import Pauses
 
 __all__ = ["StreamLife"]
 
-# Seconds that a graceful TDISCON waits for send jobs that were handed over before; ours.
-_LAST_JOBS = 5.0
+# Seconds for the end of a connection whose partner takes no more bytes; ours.
+_STUCK = 1.0
 
 
 class Door(Protocol):
@@ -204,9 +204,21 @@ class StreamLife(Life):
         return self.wire is not None and bool(self.link.settings.graceful_shutdown)
 
     async def farewell(self) -> None:
-        """Let the jobs under way finish, then FIN; what was handed over is delivered."""
+        """Let the jobs under way finish, then FIN; what was handed over is delivered, as long as the partner takes it."""
         attendance = self.attendance
         assert attendance is not None  # noqa: S101 - `polite` has looked
-        with trio.move_on_after(_LAST_JOBS):
-            await attendance.work_off()
-            await attendance.wire.stream.aclose()
+        stuck = False
+        with trio.move_on_after(LIMIT):
+            async with trio.open_nursery() as nursery:
+
+                async def finish() -> None:
+                    await attendance.work_off()
+                    nursery.cancel_scope.cancel()
+
+                nursery.start_soon(finish)
+                await attendance.wire.tcp.wait_stalled()
+                nursery.cancel_scope.cancel()
+                stuck = True
+            # A partner that takes nothing had its time.
+            with trio.move_on_after(_STUCK if stuck else LIMIT):
+                await attendance.wire.stream.aclose()

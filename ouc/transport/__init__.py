@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .addresses import IDENTITY, AddressMap, loopback
 from .background import Background
+from .closing import LIMIT
 from .failures import explain, located
 from .iso import ISOStream, read_call
 from .listener import Listener, listen
@@ -18,6 +19,7 @@ from .udp import UDPPort
 
 __all__ = [
     "IDENTITY",
+    "LIMIT",
     "AddressMap",
     "Background",
     "Direction",

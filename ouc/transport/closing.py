@@ -18,7 +18,7 @@ import trio
 
 from .supervision import read_sample
 
-__all__ = ["LIMIT", "LINGER", "STALL", "Goodbye", "outstanding"]
+__all__ = ["LIMIT", "LINGER", "STALL", "Goodbye", "outstanding", "stalled"]
 
 # All in seconds, and ours: no source gives them.
 #: How long the partner's end is awaited once everything is confirmed and it says nothing more.
@@ -164,3 +164,12 @@ class Goodbye:
             if self.heard_end:
                 await trio.sleep_forever()
             await trio.lowlevel.wait_readable(self.sock)
+
+
+async def stalled(progress: Callable[[], object], seconds: float = STALL) -> None:
+    """Return once something has not changed for so long."""
+    before, since = progress(), trio.current_time()
+    while trio.current_time() - since < seconds:
+        await trio.sleep(_LAST_LOOK)
+        if (now := progress()) != before:
+            before, since = now, trio.current_time()

@@ -5,6 +5,7 @@ The bytes are the business of `ouc.wire.IsoConnection`; here is only the waiting
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 
 import trio
@@ -90,7 +91,7 @@ class ISOStream(trio.abc.Stream):
         except OUCError as error:
             # A disconnect request that tells the partner why still goes out.
             if out := self._machine.take():
-                with trio.move_on_after(1):
+                with trio.move_on_after(1), contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                     await self.transport.send_all(out)
             raise _broken(error) from error
         if not data:

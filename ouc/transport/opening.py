@@ -38,6 +38,8 @@ _log = logger("ouc.transport")
 
 # Seconds that a partner who was refused has to take the reason; ours.
 _LAST_WORDS = 1.0
+# Seconds that noting a partner's certificate may hold a connection up; ours.
+_NOTE = 5.0
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -79,6 +81,8 @@ class Opener:
     key_log: Callable[[bytes], None] | None = None
     iso_port: int = ISO_PORT
     servers: tuple[NameServer, ...] | None = None
+    # Notes of certificates wait for a file: in threads that nobody else needs.
+    _writers: trio.CapacityLimiter = attrs.field(factory=lambda: trio.CapacityLimiter(2), init=False)
     _contexts: tuple[bytes, Contexts] | None = None
 
     @property
@@ -97,8 +101,9 @@ class Opener:
         iso = end.protocol == "ISO-on-TCP"
         attempt = self._attempt(end)
         try:
-            with trio.fail_after(self.profile.connect_timeout):
-                target = end.remote_address or await resolve(end.remote_name or "", servers=self.servers)
+            limit = self.profile.connect_timeout
+            target = end.remote_address or await resolve(end.remote_name or "", servers=self.servers, limit=limit)
+            with trio.fail_after(limit):
                 tcp = await dial(
                     self.addresses.to_local(target),
                     self.iso_port if iso else end.remote_port,
@@ -223,12 +228,15 @@ class Opener:
         """Tell the certificate manager what the partner showed; a roll-out of new certificates is watched that way."""
         if self.device is None or not self.device.takes_notes or facts.partner is None:
             return
-        now = (self.clock or utc_now)()
-        try:
-            # May write to the project's file: not in this thread, and nothing depends on it.
-            await trio.to_thread.run_sync(self.device.saw, where.rpartition(":")[0], facts.partner, now)
-        except (OUCError, OSError) as error:
-            _log.warning("what %s showed could not be noted: %s", where, error)
+        write = partial(self.device.saw, where.rpartition(":")[0], facts.partner, (self.clock or utc_now)())
+        with trio.move_on_after(_NOTE):
+            try:
+                # May write to the project's file: not in this thread, and nothing depends on it.
+                await trio.to_thread.run_sync(write, limiter=self._writers, abandon_on_cancel=True)
+            except (OUCError, OSError) as error:
+                _log.warning("what %s showed could not be noted: %s", where, error)
+            return
+        _log.warning("what %s showed was not noted within %g s: the project's file is busy", where, _NOTE)
 
     async def _insist_on_known_groups(self, stream: TLSStream) -> None:
         hello = await stream.read_hello()
@@ -313,7 +321,9 @@ class Opener:
             OUCError: Its name cannot be resolved.
         """
         host, port = to
-        address = host if isinstance(host, IPv4Address) else await resolve(host, servers=self.servers)
+        address = host if isinstance(host, IPv4Address) else await resolve(
+            host, servers=self.servers, limit=self.profile.connect_timeout
+        )
         return self.addresses.to_local(address), port
 
     def local(self) -> IPv4Address | None:

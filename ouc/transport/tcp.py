@@ -24,7 +24,7 @@ import trio
 from ..errors import ConnectionLost
 from ..visible import logger
 from .busy import DEFAULT_BUDGET, Budget, OneTask
-from .closing import LIMIT, LINGER, Goodbye
+from .closing import LIMIT, LINGER, Goodbye, stalled
 from .supervision import Sample, Supervision, Watch, prepare, read_sample, supervise, unsupervise
 
 __all__ = ["Direction", "TCPStream", "Tap", "dial", "prepare_socket"]
@@ -123,6 +123,18 @@ class TCPStream(trio.abc.HalfCloseableStream):
             # Told by the system once; whoever reads afterwards gets what looks like FIN.
             self._reset = self._reset or cause
         return cause
+
+    async def wait_stalled(self) -> None:
+        """Wait until the partner has confirmed nothing for 10 s, or this side has closed.
+
+        Where the system does not tell what was confirmed, that is 10 s from now.
+        """
+
+        def progress() -> object:
+            sample = self.sample()
+            return None if sample is None else (sample.acked, sample.unsent)
+
+        await stalled(progress)
 
     # -- supervision (ouc.transport.supervision) ---------------------------------------------------------------------
 

@@ -20,6 +20,8 @@ __all__ = ["UDPPort"]
 
 #: Longest datagram that can exist (RFC 768 inside IPv4).
 LONGEST = 65_507
+# Seconds that the system may have no room for a datagram; ours.
+_SEND = 5.0
 
 
 class UDPPort:
@@ -115,19 +117,25 @@ class UDPPort:
             trio.ClosedResourceError: This side has closed.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
+        with trio.move_on_after(_SEND) as soon:
+            while not self._sent(data, address, port):
+                await trio.lowlevel.wait_writable(self._main)
+        if soon.cancelled_caught:
+            raise OSError(errno.ENOBUFS, "the network takes no datagrams")
+        if self._tap is not None:
+            self._tap("sent", data)
+
+    def _sent(self, data: bytes, address: IPv4Address, port: int) -> bool:
+        if self._closed:
+            raise trio.ClosedResourceError("this side has closed the port")
         while True:
-            if self._closed:
-                raise trio.ClosedResourceError("this side has closed the port")
             try:
                 self._main.sendto(data, (str(address), port))
             except BlockingIOError:
-                await trio.lowlevel.wait_writable(self._main)
+                return False
             except ConnectionRefusedError:
                 continue  # an earlier datagram found nobody; this one has not left yet
-            else:
-                break
-        if self._tap is not None:
-            self._tap("sent", data)
+            return True
 
     async def receive(self, number: int = 0) -> tuple[bytes, IPv4Address, int]:
         """The next datagram of one of the sockets, with its sender.

@@ -122,7 +122,9 @@ unsecured_types = st.integers(0, 255).filter(lambda number: number not in (11, 1
 bad_selectors = (
     st.just(b"") | st.just(b"SIMATIC-ROOT") | st.binary(min_size=2, max_size=2).filter(lambda b: b[0] != 0xE0)
 )
-bad_names = st.sampled_from([".", "a..b.", ".a.", "x" * 64 + "."])
+bad_names = st.sampled_from([
+    ".", "a..b.", ".a.", "x" * 64 + ".", "plc\0.example.", "a b.", "10.1.", "0x7f.", "plc:2000.",
+])  # fmt: skip
 services = st.sampled_from([80, 102, 443, 4840, 34962, 34963, 34964])
 reserved = st.sampled_from(sorted(profile(CPU).reserved_ports))
 multicast = st.integers(0, 0x0FFFFFFF).map(lambda low: (0xE0000000 + low).to_bytes(4))
