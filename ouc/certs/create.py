@@ -244,6 +244,10 @@ def default_san(row: Template, device: DeviceConfig | None) -> tuple[x509.Genera
 def validity(now: datetime, wish: Wish, signer: Signer | None) -> tuple[datetime, datetime]:
     """Start and end that a wish means."""
     start = now if wish.not_before is None else moment(wish.not_before)
+    if wish.not_after is not None and wish.days is not None:
+        raise ParameterError(
+            "a number of days and an end exclude each other", where="valid until", remedy="Leave one of them out"
+        )
     if wish.not_after is not None:
         return start, moment(wish.not_after)
     if wish.days is not None:

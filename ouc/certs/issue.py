@@ -31,6 +31,8 @@ __all__ = [
 # The dialog's preset runs about 13 years (R42). Vendor advice is months to a few years: say --days.
 DEFAULT_DAYS: Final = 4748
 MAX_DAYS: Final = 36525
+# RFC 5280 4.1.2.5.1: UTCTime begins there.
+_FIRST_YEAR: Final = 1950
 
 Hash: TypeAlias = hashes.SHA256 | hashes.SHA384 | hashes.SHA512
 
@@ -129,7 +131,14 @@ def issue(
 
 def _check_validity(order: Order, signer: Signer | None) -> None:
     if order.not_after <= order.not_before:
-        raise ParameterError("the validity ends before it begins", where="valid until")
+        raise ParameterError(
+            "the validity ends before it begins", where="valid until", remedy="Choose a later end, or an earlier start"
+        )
+    if order.not_before.year < _FIRST_YEAR:
+        raise ParameterError(
+            f"a validity from {order.not_before:%Y-%m-%d} cannot be written", where="valid from",
+            remedy=f"Choose a start from {_FIRST_YEAR} on",
+        )  # fmt: skip
     if signer is not None and order.not_after > signer.certificate.not_valid_after_utc:
         raise ParameterError(
             f"the certificate would outlive its issuer, which ends on {signer.certificate.not_valid_after_utc:%Y-%m-%d}",

@@ -1,6 +1,8 @@
 """Names in certificates: subjects, subjectAltName entries, and how both are written for people.
 
-A subjectAltName entry is written `IP:192.168.0.1`, `DNS:plc-1.plant`, `URI:urn:…`, `EMAIL:…` or `RID:1.2.3` (R51).
+A subjectAltName entry is written `IP:192.168.0.1`, `DNS:plc-1.plant`, `URI:urn:…`, `EMAIL:…`, `RID:1.2.3` or
+`OTHER:1.2.3=text` (R51). An other name is a text under an object identifier; one whose value is no UTF-8 text is written with
+its DER in hex, `OTHER:1.2.3=#0403…`.
 An IP address or a URI may be written without its prefix; what looks like neither is a DNS name.
 """
 
@@ -111,12 +113,50 @@ def _rid(text: str) -> x509.GeneralName:
         raise ParameterError(f"{text!r} is not an object identifier", where="subjectAltName") from None
 
 
+_OTHER_LIMIT: Final = 255
+_UTF8_STRING: Final = 0x0C
+
+
+def _other(text: str) -> x509.GeneralName:
+    """An other name (RFC 5280 4.2.1.6), such as a user principal name: OTHER:1.3.6.1.4.1.311.20.2.3=anna@plant."""
+    oid, equals, value = text.partition("=")
+    try:
+        kind = x509.ObjectIdentifier(oid.strip())
+        der = bytes.fromhex(value[1:]) if value.startswith("#") else _utf8_string(value)
+    except ValueError:
+        kind, der = None, b""
+    if kind is None or not equals or not 2 < len(der) <= _OTHER_LIMIT or not value.isprintable():
+        raise ParameterError(
+            f"{text!r} is not an other name", where="subjectAltName",
+            remedy=f"Write OTHER:OID=TEXT, with a printable text of at most {_OTHER_LIMIT - 3} bytes in UTF-8",
+        )  # fmt: skip
+    return x509.OtherName(kind, der)
+
+
+def _utf8_string(text: str) -> bytes:
+    data = text.encode()
+    length = bytes([len(data)]) if len(data) < 0x80 else b"\x81" + bytes([min(len(data), 0xFF)])
+    return bytes([_UTF8_STRING]) + length + data
+
+
+def _other_text(name: x509.OtherName) -> str:
+    head = f"OTHER:{name.type_id.dotted_string}="
+    body = name.value[3 if name.value[1:2] == b"\x81" else 2 :]
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        text = ""
+    plain = text.isprintable() and not text.startswith("#") and text == text.strip() and _utf8_string(text) == name.value
+    return head + (text if plain else f"#{name.value.hex()}")
+
+
 _SAN_KINDS: Final = {
     "IP": _address,
     "DNS": _dns,
     "URI": lambda text: _ascii(x509.UniformResourceIdentifier, text),
     "EMAIL": lambda text: _ascii(x509.RFC822Name, text),
     "RID": _rid,
+    "OTHER": _other,
 }
 
 
@@ -165,7 +205,7 @@ def san_text(name: x509.GeneralName) -> str:
         return f"RID:{name.value.dotted_string}"
     if isinstance(name, x509.DirectoryName):
         return f"DIR:{name.value.rfc4514_string()}"
-    return "OTHER"
+    return _other_text(name) if isinstance(name, x509.OtherName) else "OTHER"
 
 
 def san_entries(certificate: x509.Certificate) -> tuple[x509.GeneralName, ...]:

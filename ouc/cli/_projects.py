@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,8 +20,8 @@ from ..visible import logger
 from ._show import note, print_json, say, table
 
 __all__ = [
-    "Days", "DeviceName", "Json", "KeyPassword", "Number", "Output", "PasswordFile", "ProjectFile", "San", "User",
-    "as_json", "done", "listing", "new_password", "note", "notes", "opened", "password_from", "say",
+    "Days", "DeviceName", "Json", "KeyPassword", "Moment", "Number", "Output", "PasswordFile", "ProjectFile", "San", "User",
+    "as_json", "done", "listing", "moment_of", "new_password", "note", "notes", "opened", "password_from", "say",
     "spoken", "unused", "write",
 ]  # fmt: skip
 
@@ -43,7 +44,13 @@ KeyPassword = Annotated[
 DeviceName = Annotated[str | None, typer.Option(metavar="NAME", help="The device.")]
 San = Annotated[
     list[str] | None,
-    typer.Option(metavar="IP:…|DNS:…|URI:…", help="An entry of the subjectAltName; may be repeated."),
+    typer.Option(
+        metavar="IP:…|DNS:…|URI:…",
+        help="An entry of the subjectAltName, also EMAIL:…, RID:OID or OTHER:OID=TEXT; may be repeated.",
+    ),
+]
+Moment = Annotated[
+    str | None, typer.Option(metavar="TIME", help="2026-12-01 or 2026-12-01T06:00; UTC unless an offset is given.")
 ]
 Days = Annotated[int | None, typer.Option(metavar="N", min=1, max=36525, help="Validity in days.")]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where to.")]
@@ -83,6 +90,15 @@ def password_from(file: Path | None, *, what: str = "password") -> str | None:
     if not line:
         raise ParameterError(f"the first line, which should be the {what}, is empty", where=str(file))
     return line
+
+
+def moment_of(text: str | None, option: str) -> datetime | None:
+    """A date or a moment as people type it; UTC where no offset is given."""
+    try:
+        found = None if text is None else datetime.fromisoformat(text)
+    except ValueError:
+        raise ParameterError(f"{text!r} is no time", where=option, remedy="Write 2026-12-01 or 2026-12-01T06:00") from None
+    return found if found is None or found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 @contextmanager

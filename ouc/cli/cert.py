@@ -13,6 +13,7 @@ from ._projects import (
     Days,
     DeviceName,
     Json,
+    Moment,
     Number,
     PasswordFile,
     ProjectFile,
@@ -21,6 +22,7 @@ from ._projects import (
     as_json,
     done,
     listing,
+    moment_of,
     note,
     notes,
     opened,
@@ -73,6 +75,8 @@ def new(
     key: KeyKind = None,
     hash_: Hash = None,
     days: Days = None,
+    valid_from: Moment = None,
+    valid_to: Moment = None,
     device: DeviceName = None,
     organization: Annotated[str, typer.Option(help="Organisation in the subject.")] = "",
     country: Annotated[str, typer.Option(help="Country in the subject, two letters.")] = "",
@@ -86,6 +90,7 @@ def new(
     with opened(project, password_file=password_file, user=user) as found:
         entry = found.new(
             usage=usage, issuer=_issuer(issuer), common_name=cn, san=san or None, key=key, hash=hash_, days=days,  # type: ignore[arg-type]
+            not_before=moment_of(valid_from, "--valid-from"), not_after=moment_of(valid_to, "--valid-to"),
             device=device, organization=organization, country=country, path_length=path_length, legacy=legacy,
         )  # fmt: skip
     if json:
@@ -137,6 +142,8 @@ def renew(
     key: KeyKind = None,
     hash_: Hash = None,
     days: Days = None,
+    valid_from: Moment = None,
+    valid_to: Moment = None,
     issuer: IssuerOption = None,
     keep_key: Annotated[
         bool | None, typer.Option("--keep-key/--new-key", help="By default a CA keeps its key, a device gets a new one.")
@@ -155,7 +162,8 @@ def renew(
         before = {entry.id: entry.facts.fingerprint for entry in found.entries()}
         entry = found.renew(
             number, keep_key=keep_key, issuer=_issuer(issuer), common_name=cn, san=san or None, key=key, hash=hash_,  # type: ignore[arg-type]
-            days=days, legacy=legacy,
+            days=days, legacy=legacy, not_before=moment_of(valid_from, "--valid-from"),
+            not_after=moment_of(valid_to, "--valid-to"),
         )  # fmt: skip
         again = [one.id for one in found.entries() if before.get(one.id) != one.facts.fingerprint and one.id != number]
         downloads = affected_devices(found, [number, *again])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ouc.certs.constraints import violates
-from ouc.certs.names import dns_matches, parse_san, san_text, subject
+from ouc.certs.names import dns_matches, parse_san, san_entries, san_text, subject
 from ouc.errors import ParameterError
 
 from .strategies import made, make_project
@@ -97,3 +97,30 @@ def test_a_wildcard_is_excluded_by_a_subtree_that_it_reaches_into() -> None:
     inside = [x509.DNSName("cell.plant.example")]
     assert violates(x509.NameConstraints(None, inside), certificate)
     assert violates(x509.NameConstraints(inside, None), certificate)
+
+
+OIDS = st.from_regex(r"\A1\.3(\.[1-9][0-9]{0,4}){1,6}\Z")
+TEXTS = st.text(min_size=1, max_size=60).filter(lambda text: text.isprintable() and text == text.strip() and text[0] != "#")
+
+
+@given(OIDS, TEXTS)
+def test_an_other_name_is_written_into_a_certificate_and_read_again(oid: str, text: str) -> None:
+    written = f"OTHER:{oid}={text}"
+    (name,) = parse_san([written])
+    (read,) = san_entries(made("x", san=[name]).certificate)
+    assert san_text(read) == written
+    assert parse_san([written]) == (read,)
+
+
+@given(OIDS, st.binary(min_size=1, max_size=60))
+def test_an_other_name_that_is_no_text_keeps_its_bytes(oid: str, content: bytes) -> None:
+    name = x509.OtherName(x509.ObjectIdentifier(oid), b"\x04" + bytes([len(content)]) + content)
+    assert parse_san([san_text(name)]) == (name,)
+
+
+@pytest.mark.parametrize("text", ["OTHER:", "OTHER:1.2.3", "OTHER:x=a", "OTHER:1.2.3=", "OTHER:1.2.3=#0g", "OTHER:1.2.3=a\x1bb",
+                                  "OTHER:1.2.3=" + "x" * 300, "OTHER:=a"])  # fmt: skip
+def test_what_is_no_other_name_is_refused_with_a_remedy(text: str) -> None:
+    with pytest.raises(ParameterError, match="is not an other name") as caught:
+        parse_san([text])
+    assert "OTHER:OID=TEXT" in caught.value.failure.remedy

@@ -201,6 +201,25 @@ def _exported(shell: Shell, number: int) -> bytes:
     return path.read_bytes()
 
 
+def test_a_certificate_begins_and_ends_when_it_is_asked_to(shell: Shell) -> None:
+    new = ("cert", "new", shell.plant, "--usage", "tls", "--cn", "a")
+    span = ("--valid-from", "2027-03-01", "--valid-to", "2028-03-01T06:00+02:00")
+    row = shell.json(*new, *span, "--san", "OTHER:1.2.3=anna@plant")
+    assert (row["valid_from"], row["valid_to"]) == ("2027-03-01T00:00:00+00:00", "2028-03-01T04:00:00+00:00")
+    assert row["san"] == ["OTHER:1.2.3=anna@plant"]
+    again = shell.json("cert", "renew", shell.plant, row["id"], "--valid-from", "2027-06-01", "--days", 10)
+    assert (again["valid_from"][:10], again["valid_to"][:10]) == ("2027-06-01", "2027-06-11")
+    for words, part in (
+        (("--valid-from", "soon"), "is no time"), (("--valid-from", "1900-01-01", "--days", 9), "1950"),
+        (("--valid-to", "2001-01-01"), "ends before it begins"),
+        (("--valid-to", "2030-01-01", "--days", 9), "exclude each other"),
+    ):  # fmt: skip
+        with pytest.raises(ParameterError, match=part) as caught:
+            shell(*new, *words)
+        assert caught.value.failure.remedy
+    assert shell("project", "check", shell.plant)
+
+
 def test_a_revoked_certificate_in_use_is_found_by_every_check(shell: Shell) -> None:
     shell("cert", "revoke", shell.plant, 4, "--reason", "key-compromise")
     for words in (("project", "check", shell.plant), ("cert", "check", shell.plant, "--days", 0)):
