@@ -210,7 +210,7 @@ for _ in range(2):
         print(error.status, "ulimit" in str(error))
 for number in taken:
     os.close(number)
-with sync.connect("127.0.0.1", port, plain=True, timeout=30):
+with listener, sync.connect("127.0.0.1", port, plain=True, timeout=30):
     print("connected")
 """
 
