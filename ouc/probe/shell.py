@@ -147,7 +147,7 @@ async def _resolve(host: str, limit: float) -> tuple[IPv4Address | None, str | N
     try:
         with trio.fail_after(limit):
             return await resolve(name), name
-    except (OUCError, trio.TooSlowError):
+    except (OUCError, OSError, trio.TooSlowError):
         return None, name
 
 

@@ -38,6 +38,7 @@ async def resolve(
 
     Raises:
         ParameterError: The device has no DNS server (16#80D2), the name is empty (16#80D0) or impossible (16#80D3).
+        OSError: For `explain`; no descriptor is left.
         ConnectionLost: Nobody answered in time, the answer was an error, or it held no IPv4 address (16#80D3).
     """
     plain = name.removesuffix(".")
@@ -87,6 +88,7 @@ class _Platform:
             trio.lowlevel.spawn_system_task(self._put, name, question, name="ouc name query")
         await question.answered.wait()
         if question.address is None:
+            _look_for_descriptors()
             raise _unresolved(name) from question.error
         return question.address
 
@@ -102,6 +104,11 @@ class _Platform:
 
 
 _PLATFORM: Final = trio.lowlevel.RunVar[_Platform]("ouc resolver")
+
+
+def _look_for_descriptors() -> None:
+    """Resolvers do not say that they had no descriptor left; a socket does (EMFILE)."""
+    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()
 
 
 def _look_up(name: str) -> str:
@@ -137,4 +144,7 @@ async def _ask_servers(name: str, servers: tuple[NameServer, ...]) -> IPv4Addres
 
 def _unresolved(name: str, why: str = "") -> ConnectionLost:
     failure = causes.failure(Evidence(opening=Opening.UNRESOLVED, where=f"'{visible(name)}'"))
-    return ConnectionLost.of(attrs.evolve(failure, where="", what=failure.what + why))
+    if why:
+        # No row of the table says that; named again, it would be lost.
+        failure = attrs.evolve(failure, what=failure.what + why, cause="")
+    return ConnectionLost.of(attrs.evolve(failure, where=""))

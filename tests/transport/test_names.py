@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import threading
 from collections.abc import Iterator
 from typing import Any
 
+import attrs
 import pytest
 import trio
 import trio.testing
 
 import ouc
+from ouc import profiles
 from ouc.errors import ConnectionLost, OUCError, ParameterError
+from ouc.params import TCON_QDN
 from ouc.transport import names, resolve
 
 
@@ -100,3 +104,30 @@ async def test_several_who_ask_for_one_name_get_the_same_answer(resolver: Resolv
             nursery.start_soon(ask)
     assert found == ["127.0.0.1"] * 5
     assert resolver.asked == ["alive.example"]
+
+
+async def test_the_limit_is_told_through_the_front_door(resolver: Resolver) -> None:
+    station = ouc.Station(profile=attrs.evolve(profiles.DEFAULT, connect_timeout=0.05))
+    description = TCON_QDN(remote_qdn="dead.example.", remote_port=2000, local_port=0)
+    async with station:
+        with pytest.raises(ConnectionLost, match=r"no answer within 0\.05 s") as caught:
+            async with station.connect(description):
+                pass
+    assert caught.value.status == 0x80D3
+
+
+async def test_a_resolver_without_descriptors_is_no_unknown_name(
+    resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(*_: Any) -> None:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    resolver.over.set()
+    monkeypatch.setattr(names, "_look_for_descriptors", none_left)
+    description = TCON_QDN(remote_qdn="dead.example.", remote_port=2000, local_port=0)
+    async with ouc.Station() as station:
+        with pytest.raises(ConnectionLost) as caught:
+            async with station.connect(description):
+                pass
+    assert caught.value.status == 0x80C3
+    assert caught.value.failure.remedy
