@@ -23,7 +23,7 @@ from typer.core import TyperGroup
 from ..errors import OUCError, ParameterError
 from ..visible import visible
 from ._show import complain, console
-from ._usage import UsageError
+from ._usage import UsageError, in_one_line
 
 __all__ = ["build", "main"]
 
@@ -149,7 +149,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
     except OSError as error:
-        complain(f"{error.filename or 'ouc'}: {error.strerror or error}")
+        complain(in_one_line(error))
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         complain("interrupted")

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-from ..errors import ParameterError
 from ._projects import (
     Days,
     DeviceName,
@@ -32,6 +31,7 @@ from ._projects import (
     write,
 )
 from ._show import print_json
+from ._usage import UsageError
 
 __all__ = ["COMMANDS"]
 
@@ -56,7 +56,7 @@ def import_(
 ) -> None:
     """Take a certificate over, with its chain, and print the new IDs."""
     if as_ == "crl":
-        raise ParameterError("revocation lists have a command of their own", where="--as", remedy="ouc cert crl --import")
+        raise UsageError("revocation lists have a command of their own", where="--as", remedy="ouc cert crl --import")
     with opened(project, password_file=password_file, user=user) as found, spoken("--key-password-file"):
         entries = found.import_(
             file, as_=as_, key=key, password=password_from(key_password_file), device=device, id=number  # type: ignore[arg-type]

@@ -10,9 +10,9 @@ import typer
 
 from ..certs import expiring, gauges
 from ..certs import rollout as rolled_out
-from ..errors import ParameterError
-from ._projects import Json, Number, PasswordFile, ProjectFile, User, as_json, note, opened, say, write
+from ._projects import Json, Number, PasswordFile, ProjectFile, User, Wide, as_json, note, opened, say, write
 from ._show import print_json, table
+from ._usage import UsageError, looking
 
 __all__ = ["COMMANDS"]
 
@@ -57,7 +57,7 @@ def crl(
         if import_file is not None:
             (number, *_) = found.import_crl(import_file)
         if number is None:
-            raise ParameterError("whose list?", where="ID", remedy="Name the ID of a CA, or --import FILE")
+            raise UsageError("whose list?", where="ID", remedy="Name the ID of a CA, or --import FILE")
         if days is not None and not empty:
             found.new_crl(number, days=days)
         data = found.empty_crl(number) if empty else found.export(number, "crl").data
@@ -78,6 +78,7 @@ def crl(
         table("", ("", ""), ((key, ", ".join(value) if isinstance(value, list) else value) for key, value in facts.items()))
 
 
+@looking
 def check(
     project: ProjectFile,
     *,
@@ -85,6 +86,7 @@ def check(
     prometheus: Annotated[bool, typer.Option("--prometheus", help="Print gauges in Prometheus' format.")] = False,
     user: User = "admin",
     password_file: PasswordFile = None,
+    wide: Wide = False,
     json: Json = False,
 ) -> None:
     """Tell what the devices use and what runs out, was revoked or is refused by TLS. The exit status is 1 if anything is, for
@@ -112,7 +114,7 @@ def check(
     else:
         table("", ("ID", "What", "Common name of subject", "Until", "Days", "Devices"), (
             (one.id, one.what, one.common_name, f"{one.not_after:%Y-%m-%d}", one.days, ", ".join(one.devices)) for one in ending
-        ))  # fmt: skip
+        ), wide=wide)  # fmt: skip
     if not json:
         for finding in wrong:
             say(str(finding))
@@ -148,6 +150,7 @@ def rollout(
     new: Annotated[int, typer.Option(metavar="ID", min=1, help="The CA that comes.")],
     user: User = "admin",
     password_file: PasswordFile = None,
+    wide: Wide = False,
     json: Json = False,
 ) -> None:
     """Show for every partner that stations have seen whether its certificate is of the old CA or of the new one."""
@@ -164,7 +167,7 @@ def rollout(
     table("", ("Device", "Partner", "Stage", "Seen", "Fingerprint", "Issuer", "Valid to"), (
         (row.sighting.device, row.sighting.partner, row.stage, f"{row.sighting.at:%Y-%m-%d %H:%M}",
          row.sighting.fingerprint[:16], row.sighting.issuer, f"{row.sighting.not_after:%Y-%m-%d}") for row in rows
-    ))  # fmt: skip
+    ), wide=wide)  # fmt: skip
 
 
 COMMANDS: tuple[Any, ...] = (revoke, crl, check, group, rollout)

@@ -20,8 +20,9 @@ from ..visible import logger
 from ._show import note, print_json, say, table
 
 __all__ = [
-    "Days", "DeviceName", "Json", "KeyPassword", "Moment", "Number", "Output", "PasswordFile", "ProjectFile", "San", "User",
-    "as_json", "done", "listing", "moment_of", "new_password", "note", "notes", "opened", "password_from", "say",
+    "MORE", "Days", "DeviceName", "Json", "KeyPassword", "Moment", "Number", "Output", "PasswordFile", "ProjectFile", "San",
+    "User", "Wide", "as_json", "done", "listing", "moment_of", "new_password", "note", "notes", "opened", "password_from",
+    "say",
     "spoken", "unused", "write",
 ]  # fmt: skip
 
@@ -59,12 +60,12 @@ Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 
 
 # Of a certificate: what a look at the list seldom needs, so that it fits 80 columns.
-_MORE = ("Serial number", "Signature algorithm", "Key length")
+MORE = ("Serial number", "Signature algorithm", "Key length")
 
 
 def listing(columns: Sequence[str], rows: Sequence[Sequence[str]], *, wide: bool = False) -> None:
     """Write a table of certificates; a long one as plain lines, because drawing 10,000 rows takes a quarter of a minute."""
-    table("", columns, rows, more=_MORE, wide=wide or len(rows) > DRAWN_ROWS)
+    table("", columns, rows, more=MORE, wide=wide or len(rows) > DRAWN_ROWS)
 
 
 def done(line: str | Sequence[str], facts: dict[str, Any], *, json: bool) -> None:

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from ..certs import COLUMNS, Project, differences
-from ..errors import ParameterError
 from . import _cert_files, _cert_watch
 from ._projects import (
     Days,
@@ -19,6 +18,7 @@ from ._projects import (
     ProjectFile,
     San,
     User,
+    Wide,
     as_json,
     done,
     listing,
@@ -29,6 +29,7 @@ from ._projects import (
     say,
 )
 from ._show import print_json, table
+from ._usage import UsageError
 
 __all__ = ["register"]
 
@@ -58,7 +59,7 @@ def _issuer(text: str | None) -> int | str | None:
     if text is None or text == "self":
         return text
     if not text.isdecimal():
-        raise ParameterError(f"{text!r} is neither an ID nor 'self'", where="--issuer")
+        raise UsageError(f"{text!r} is neither an ID nor 'self'", where="--issuer")
     return int(text)
 
 
@@ -107,6 +108,7 @@ def list_(
     tab: Annotated[str | None, typer.Option(metavar="TAB", help="ca, device or trusted.")] = None,
     user: User = "admin",
     password_file: PasswordFile = None,
+    wide: Wide = False,
     json: Json = False,
 ) -> None:
     """List certificates in the columns of TIA Portal's certificate manager."""
@@ -115,7 +117,7 @@ def list_(
     if json:
         print_json([as_json(entry) for entry in entries])
     else:
-        listing(COLUMNS, [tuple(entry.columns().values()) for entry in entries])
+        listing(COLUMNS, [tuple(entry.columns().values()) for entry in entries], wide=wide)
 
 
 def show(
@@ -241,6 +243,7 @@ def history(
     *,
     user: User = "admin",
     password_file: PasswordFile = None,
+    wide: Wide = False,
     json: Json = False,
 ) -> None:
     """Show what happened to an ID, deleted ones included."""
@@ -254,4 +257,4 @@ def history(
     else:
         table("", ("At", "ID", "What", "Common name of subject", "Note"), (
             (f"{one.at:%Y-%m-%d %H:%M:%S}", one.id, one.what, one.common_name, one.note) for one in events
-        ))  # fmt: skip
+        ), wide=wide)  # fmt: skip

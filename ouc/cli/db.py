@@ -14,7 +14,7 @@ from ..s7 import MAX_IMAGE, Array, Opaque, Struct, Type, Unfit, codepage, leaves
 from ..source import Block, DataBlock, SourceFile, load
 from ._members import address, assign, plain, written
 from ._show import complain, console, print_json, table
-from ._usage import UsageError
+from ._usage import UsageError, looking
 
 __all__ = ["register"]
 
@@ -132,6 +132,7 @@ def decode(
         raise typer.Exit(1)
 
 
+@looking
 def diff(
     file: Source,
     one: Annotated[Path, typer.Argument(metavar="A", help="An image of the block.")],

@@ -9,13 +9,14 @@ import attrs
 import typer
 
 from ..certs import COLUMNS, Project
-from ..errors import ParameterError
 from ._projects import (
+    MORE,
     Json,
     Output,
     PasswordFile,
     ProjectFile,
     User,
+    Wide,
     as_json,
     done,
     new_password,
@@ -25,6 +26,7 @@ from ._projects import (
     say,
 )
 from ._show import print_json, table
+from ._usage import UsageError, known_profile
 
 __all__ = ["register"]
 
@@ -37,7 +39,9 @@ Policy = Annotated[
     str | None, typer.Option(metavar="POLICY", help="Revocation lists: off (as a CPU), if-present or required.")
 ]
 
-Profile = Annotated[str | None, typer.Option(metavar="NAME", help="CPU and firmware, such as 'S7-1200 V4.6'.")]
+Profile = Annotated[
+    str | None, typer.Option(metavar="NAME", callback=known_profile, help="CPU and firmware, such as 'S7-1200 V4.6'.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -66,7 +70,7 @@ def add(
 ) -> None:
     """Add a device. A CPU gets the certificate of its PG/HMI communication at once."""
     if kind not in ("CPU", "CP", "PC"):
-        raise ParameterError(f"kind {kind!r} is not known", where="--kind", remedy="Choose among CPU, CP, PC")
+        raise UsageError(f"kind {kind!r} is not known", where="--kind", remedy="Choose among CPU, CP, PC")
     options: dict[str, Any] = {"profile": profile} if profile is not None else {"profile": ""} if kind == "PC" else {}
     with opened(project, password_file=password_file, user=user) as found:
         found.add_device(
@@ -82,7 +86,9 @@ def add(
         notes(entry)
 
 
-def list_(project: ProjectFile, *, user: User = "admin", password_file: PasswordFile = None, json: Json = False) -> None:
+def list_(
+    project: ProjectFile, *, user: User = "admin", password_file: PasswordFile = None, wide: Wide = False, json: Json = False
+) -> None:
     """List the devices with the IDs they hold."""
     with opened(project, password_file=password_file, user=user) as found:
         rows = [(device, [entry.id for entry in found.entries(device=device.name)]) for device in found.devices]
@@ -92,7 +98,7 @@ def list_(project: ProjectFile, *, user: User = "admin", password_file: Password
         return
     table("", ("Device", "Kind", "Profile", "Addresses", "Own", "All"), (
         (one.name, one.kind, one.profile, ", ".join(one.addresses), _ids(one.own), _ids(ids)) for one, ids in rows
-    ))  # fmt: skip
+    ), wide=wide)  # fmt: skip
 
 
 def _tell_overfull(found: Project, only: str | None = None) -> None:
@@ -111,7 +117,13 @@ def _plain(device: Any) -> dict[str, Any]:
 
 
 def show(
-    project: ProjectFile, name: Name, *, user: User = "admin", password_file: PasswordFile = None, json: Json = False
+    project: ProjectFile,
+    name: Name,
+    *,
+    user: User = "admin",
+    password_file: PasswordFile = None,
+    wide: Wide = False,
+    json: Json = False,
 ) -> None:
     """Show what a device holds: its own certificates, its partners', and the CAs that come along."""
     with opened(project, password_file=password_file, user=user) as found:
@@ -123,7 +135,8 @@ def show(
         return
     role = {**dict.fromkeys(device.partners, "partner"), **dict.fromkeys(device.own, "own")}
     rows = ((role.get(entry.id, "chain"), *entry.columns().values()) for entry in entries)
-    table(f"{name} ({device.profile or device.kind}), revocation lists: {device.revocation}", ("Table", *COLUMNS), rows)
+    title = f"{name} ({device.profile or device.kind}), revocation lists: {device.revocation}"
+    table(title, ("Table", *COLUMNS), rows, more=MORE, wide=wide)
 
 
 def set_(
@@ -198,7 +211,7 @@ def download(
     A running station that has opened the file takes a new download over with its next handshake.
     """
     if insecure_keys and device_password_file is not None:
-        raise ParameterError(
+        raise UsageError(
             "a password and keys in clear exclude each other", where="--device-password-file", remedy="Leave one of them out"
         )
     with opened(project, password_file=password_file, user=user) as found:

@@ -15,12 +15,14 @@ from ._descriptions import Named, area, default_profile, descriptions
 from ._devices import Known, known
 from ._projects import PasswordFile, User, opened
 from ._show import console, print_json, table
-from ._usage import UsageError
+from ._usage import UsageError, ipv4, known_profile, looking
 
 __all__ = ["register"]
 
-Profile = Annotated[str | None, typer.Option(metavar="NAME", help="CPU and firmware, such as 'S7-1200 V4.5'.")]
-Address = Annotated[str | None, typer.Option(metavar="IP", help="The device's own address.")]
+Profile = Annotated[
+    str | None, typer.Option(metavar="NAME", callback=known_profile, help="CPU and firmware, such as 'S7-1200 V4.5'.")
+]
+Address = Annotated[str | None, typer.Option(metavar="IP", callback=ipv4, help="The device's own address.")]
 Data = Annotated[str | None, typer.Option(metavar="FILE[#BLOCK]", help="The area at DATA.")]
 Device = Annotated[str | None, typer.Option(metavar="NAME", help="The device in the project.")]
 Length = Annotated[int, typer.Option(metavar="BYTES", min=0, max=0xFFFFFFFF, help="LEN; 0: the whole area.")]
@@ -42,6 +44,7 @@ class _Told:
         return {"where": self.where, **self.finding.to_dict()}
 
 
+@looking
 def lint(
     a: Annotated[str, typer.Argument(metavar="A[#VARIABLE]", help="One side: a source of TIA Portal, or TOML.")],
     b: Annotated[str | None, typer.Argument(metavar="B[#VARIABLE]", help="The other side.")] = None,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from ipaddress import IPv4Address
 from typing import Annotated, Any
@@ -13,7 +11,6 @@ import trio
 import typer
 
 from .. import probe as diagnosis
-from ..errors import OUCError, ParameterError
 from ..probe import Answer, Finding, Means, Observation
 from ..profiles import DEFAULT as PROFILE
 from ._partners import (
@@ -34,8 +31,8 @@ from ._partners import (
     place,
 )  # fmt: skip
 from ._projects import note, say
-from ._show import complain, print_json
-from ._usage import UsageError
+from ._show import print_json
+from ._usage import COULD_NOT_LOOK, UsageError, looking
 
 __all__ = ["register"]
 
@@ -48,6 +45,7 @@ def register(app: typer.Typer) -> None:
     app.command()(probe)
 
 
+@looking
 def probe(
     partner: Annotated[str | None, typer.Argument(metavar="HOST:PORT", help="A PLC that listens.")] = None,
     *,
@@ -97,12 +95,10 @@ def probe(
     if partner is not None:
         target = place(partner)
         means = attrs.evolve(means, trust=found.believed("client"), own=found.shown("client"))
-        with _looking():
-            seen, answers = _ask(target, means, pause if survey else None)
+        seen, answers = _ask(target, means, pause if survey else None)
     else:
         here = place(listen or "0", own=True)
-        with _looking():
-            seen = _wait(here, found, means, patience)
+        seen = _wait(here, found, means, patience)
     findings = diagnosis.diagnose(seen)
     document = diagnosis.report(seen, findings, answers)
     if as_json:
@@ -110,7 +106,7 @@ def probe(
     else:
         _print(seen, document, findings)
     if not document["healthy"]:
-        raise typer.Exit(3 if findings and findings[0].cause in _OURS else 1)
+        raise typer.Exit(COULD_NOT_LOOK if findings and findings[0].cause in _OURS else 1)
 
 
 def _ask(target: Target, means: Means, pause: float | None) -> tuple[Observation, list[Answer]]:
@@ -122,18 +118,6 @@ def _ask(target: Target, means: Means, pause: float | None) -> tuple[Observation
         return seen, [one async for one in diagnosis.survey(target.host, target.port, means, pause=pause)]
 
     return trio.run(conversation)
-
-
-@contextmanager
-def _looking() -> Iterator[None]:
-    """What this computer refuses (a port that is taken, say) is no finding about the partner."""
-    try:
-        yield
-    except ParameterError:
-        raise
-    except OUCError as error:
-        complain(str(error))
-        raise typer.Exit(3) from None
 
 
 def _wait(here: Target, found: Certificates, means: Means, patience: float) -> Observation:

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from ..certs import Project
-from ..errors import ParameterError
 from ._projects import Json, Output, PasswordFile, ProjectFile, User, done, listing, new_password, note, opened, say
 from ._show import print_json, table
+from ._usage import UsageError, looking
 
 __all__ = ["register"]
 
@@ -51,7 +51,7 @@ def new(
     """Make a new project. It asks for the password of its first administrator."""
     bare = unprotected or insecure_keys
     if bare and password_file is not None:
-        raise ParameterError("a password and an unprotected project exclude each other", where="--password-file")
+        raise UsageError("a password and an unprotected project exclude each other", where="--password-file")
     secret = None if bare else new_password(password_file, f"Password for {user}")
     with Project.create(
         name or project.stem, path=project, password=secret, user=user, mirror=mirror, insecure_keys=insecure_keys
@@ -115,6 +115,7 @@ def _protect(project: Path, user: str, new_password_file: Path | None) -> None:
         found.protect(new_password(new_password_file, f"New password for {user}"), user=user)
 
 
+@looking
 def check(project: ProjectFile, *, user: User = "admin", password_file: PasswordFile = None, json: Json = False) -> None:
     """Check the file, its permissions, every certificate and every key. The exit status is 1 if something is wrong."""
     with opened(project, password_file=password_file, user=user) as found:

@@ -44,6 +44,9 @@ MISTAKES: list[tuple[object, ...]] = [
     ("receive", "127.0.0.1:1", "--plain", "--active", "--partner", "127.0.0.1"),
     ("receive", "1", "--plain", "--active"),
     ("nonsense",),
+    ("lint", "side.db", "--profile-a", "S7-400"),
+    ("lint", "side.db", "--address-a", "here"),
+    ("device", "add", "plant.ouc", "PLC-1", "--profile", "nonsense 1"),
 ]
 
 
@@ -134,3 +137,25 @@ def test_a_receiver_that_dials_goes_on_until_its_partner_comes(tmp_path: Path, m
         receiver.until("connected")
         assert "hello" in receiver.until("received")
     receiver.__exit__()
+
+
+LOOKING: list[tuple[str, ...]] = [
+    ("lint", "{missing}"),
+    ("lint", "{empty}"),
+    ("project", "check", "{missing}"),
+    ("project", "check", "{text}"),
+    ("cert", "check", "{missing}"),
+    ("cert", "check", "{text}"),
+    ("db", "diff", "{missing}", "{missing}", "{missing}"),
+    ("probe", "127.0.0.1:1", "--ca", "{text}"),
+]
+
+
+@pytest.mark.parametrize("words", LOOKING, ids=lambda words: " ".join(words))
+def test_a_look_that_is_not_possible_ends_with_3(words: tuple[str, ...], tmp_path: Path) -> None:
+    places = {"missing": tmp_path / "missing", "empty": tmp_path / "empty.db", "text": tmp_path / "text.ouc"}
+    places["empty"].write_bytes(b"")
+    places["text"].write_text("nothing that anybody could read", encoding="utf-8")
+    done = ouc(*(word.format(**places) for word in words))
+    assert (done.returncode, done.stdout) == (3, ""), done
+    assert len(done.stderr.splitlines()) == 1
