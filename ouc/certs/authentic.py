@@ -151,7 +151,7 @@ def _differing(right: Tags, stored: Tags) -> list[str]:
 def _spoken(place: object, key: object) -> str:
     try:
         named = ", ".join(str(one) for one in json.loads(str(key))[-1:])
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         named = str(key)
     word = _WORDS.get(str(place), "a tag")
     shown = "".join(one if one.isprintable() else "?" for one in named[:64])

@@ -128,7 +128,7 @@ def _split(name: str) -> tuple[dict[str, Any], bytes, bytes]:
     first, newline, body = data.partition(b"\n")
     try:
         header = json.loads(first[:4096]) if newline else None
-    except ValueError:
+    except (ValueError, RecursionError):
         header = None
     if not isinstance(header, dict) or header.get("format") != _FORMAT:
         raise ParameterError("is not a device file", where=name, remedy="Make one: ouc device download PROJECT DEVICE -o FILE")
@@ -206,7 +206,7 @@ class _File:
             plain = _unseal(self._sealed_with(header, self._password), first, body, self._name)
         try:
             document = json.loads(plain)
-        except ValueError:
+        except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict):
             raise ParameterError("is a damaged device file", where=self._name)

@@ -64,7 +64,7 @@ def said_clearly(path: str) -> Iterator[None]:
         raise ParameterError(what, where=path, remedy=remedy) from error
     except OUCError:
         raise
-    except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError) as error:
         raise ParameterError("is damaged: a row cannot be read", where=path, remedy="Restore it from a backup") from error
 
 

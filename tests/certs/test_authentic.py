@@ -168,6 +168,8 @@ def test_any_single_edit_with_sqlite_is_noticed(full: Path, tmp_path: Path, data
     "UPDATE users SET right = 'administrator' WHERE name = 'looks'",
     "UPDATE sqlite_sequence SET seq = seq + 1",
     "INSERT INTO project VALUES ('other', '1')",
+    f"INSERT INTO tags VALUES ('entries', '{'[' * 20_000}', x'00')",
+    f"UPDATE devices SET row = '{'[' * 20_000}'",
     "PRAGMA user_version = 1",
 ])  # fmt: skip
 def test_tables_values_and_versions_are_authenticated_as_well(plant: Path, statement: str) -> None:

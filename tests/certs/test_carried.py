@@ -153,6 +153,27 @@ def test_a_damaged_file_is_one_error(tmp_path: Path) -> None:
             Device.open(path, password="device")
 
 
+DEEP = 20_000  # lists inside one another: more than Python's reader of JSON goes down
+NESTS = (
+    b"[" * DEEP + b"\n",
+    b'{"format":"ouc device","version":1,"x":' + b"[" * DEEP + b"\n",
+    b'{"format":"ouc device","version":1}\n' + b"[" * DEEP,
+    b'{"format":"ouc device","version":1}\n' + b'{"a":' * DEEP,
+)
+
+
+@pytest.mark.parametrize("data", NESTS)
+def test_lists_that_lie_too_deep_are_a_damaged_file_and_leave_what_a_station_holds(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "plc-1.ouc"
+    device = carried(plant(), path)
+    before = device.download()
+    path.write_bytes(data)
+    for password in ("device", None):
+        with pytest.raises(ParameterError, match=r"plc-1\.ouc"):
+            Device.open(path, password=password)
+    assert device.download() is before
+
+
 def test_a_header_cannot_ask_for_endless_work(tmp_path: Path) -> None:
     path = tmp_path / "plc-1.ouc"
     carried(plant(), path)
