@@ -165,6 +165,7 @@ class TLSStream(trio.abc.Stream):
             waited = self._lock.locked()
             await self._acquire()
             try:
+                self._check_open()  # closed while this task waited
                 if self._torn:
                     raise trio.BrokenResourceError("an earlier send was cancelled halfway")
                 self._spoke = True
@@ -243,7 +244,8 @@ class TLSStream(trio.abc.Stream):
 
     def _farewell(self) -> bytes:
         """The close_notify, and what must leave before it; nothing where the partner could not read it."""
-        if self._torn or self._lock.locked():
+        # Whoever is just sending has torn the stream. A task that holds the lock and sends nothing has not.
+        if self._torn:
             return b""
         with contextlib.suppress(OUCError):
             self._engine.close()

@@ -77,12 +77,12 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     if not _map.tests:
         _map.finish(-1)
     _map.watch()  # a test may have taken the place
-    begun = time.process_time()  # of the processor: how busy the machine is must not matter
+    begun = time.monotonic()  # as one waits for it: many tests take little of the processor and much time
     try:
         return (yield)
     finally:
         _map.tests.append(item.nodeid)
-        _map.seconds.append(time.process_time() - begun)
+        _map.seconds.append(time.monotonic() - begun)
         _map.finish(len(_map.tests) - 1)
 
 

@@ -183,7 +183,8 @@ class _Finder(ast.NodeVisitor):
 
     def visit_Return(self, node: ast.Return) -> None:
         if node.value is not None:
-            if not (isinstance(node.value, ast.Constant) and node.value.value is None):
+            # In the place of False, None means the same to everybody who asks.
+            if not (isinstance(node.value, ast.Constant) and (node.value.value is None or node.value.value is False)):
                 self._add(node.value, "return", "None")
             self.visit(node.value)
 

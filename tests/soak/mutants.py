@@ -2,11 +2,11 @@
 
     python -m tests.soak.mutants --room tls --seed 3 --count 300
 
-For each room: which test runs which line is found out once and kept in `.cache` (it is found out anew when the room or
-its tests change); so many changes are drawn by the seed; each is tried upon the tests that run its line, the room's own
-and the quickest first, until one fails. What survives is printed as a diff. `survivors.toml` explains those that may: they
-change nothing that anybody could see, or only how fast it goes. Ends with 1 if more than 2 % of a room survive
-unexplained, or if a row of the table explains nothing any more.
+For each folder of tests: which test runs which line is found out once, for all rooms together, and kept in `.cache` (it is
+found out anew when a room or these tests change). For each room: so many changes are drawn by the seed; each is tried upon
+the tests that run its line, the room's own and the quickest first, until one fails. What survives is printed as a diff.
+`survivors.toml` explains those that may: they change nothing that anybody could see, or only how fast it goes. Ends with 1
+if more than 2 % of a room survive unexplained, or if a row of the table explains nothing any more.
 
 Why not a ready tool: mutmut 3 is quick, but leaves alone what this house is made of (tables, class bodies, everything
 decorated) and draws nothing by a seed; cosmic-ray starts pytest anew for each change, some seconds each. To have a second
@@ -28,6 +28,7 @@ import time
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, Final
 
@@ -126,17 +127,38 @@ def _python_files(place: Path) -> Iterator[Path]:
     yield from [place] if place.is_file() else place.rglob("*.py")
 
 
-def coverage(room: str, files: Sequence[Path], tests: Sequence[str]) -> dict[str, Any]:
-    """Which test runs which line, from `.cache` or by one run of all of them, which takes its time."""
-    kept = KEPT / f"{room}-{_fingerprint(files, tests)}.json"
+def coverage(files: Sequence[Path], places: Sequence[str], *, at_once: int = 1) -> dict[str, Any]:
+    """Which test of some places runs which line of some files, from `.cache` or by one run, which takes its time."""
+    every = sorted({*files, *(file for name in ROOMS for file in (ROOT / "ouc" / name).glob("*.py"))})
+    with ThreadPoolExecutor(at_once) as pool:
+        return merged(list(pool.map(lambda place: _kept_map(place, every), places)), files)
+
+
+def _kept_map(place: str, every: Sequence[Path]) -> dict[str, Any]:
+    name = place.replace("/", "-").removesuffix(".py")
+    kept = KEPT / f"{name}-{_fingerprint(every, [place])}.json"
     if not kept.exists():
-        for old in KEPT.glob(f"{room}-*.json"):
+        for old in KEPT.glob(f"{name}-*.json"):
             old.unlink()
         KEPT.mkdir(parents=True, exist_ok=True)
         draft = kept.with_suffix(".new")
-        draft.write_text(json.dumps(mapped(files, tests)), encoding="utf-8")
+        draft.write_text(json.dumps(mapped(every, [place])), encoding="utf-8")
         draft.replace(kept)
     found: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+    return found
+
+
+def merged(maps: Sequence[Mapping[str, Any]], files: Iterable[Path]) -> dict[str, Any]:
+    """One map of several, about some of their files; test -1 stays the import."""
+    lines: dict[str, dict[str, list[int]]] = {str(file): {} for file in files}
+    found: dict[str, Any] = {"tests": [], "seconds": [], "failed": [], "lines": lines}
+    for one in maps:
+        before = len(found["tests"])
+        for key in ("tests", "seconds", "failed"):
+            found[key] += one[key]
+        for file, seen in lines.items():
+            for line, tests in one["lines"].get(file, {}).items():
+                seen.setdefault(line, []).extend(at + before if at >= 0 else at for at in tests)
     return found
 
 
@@ -160,7 +182,7 @@ class Chooser:
     Args:
         found: As `coverage` gives it.
         near: Beginnings of the names of the tests that come first.
-        budget: Seconds of the processor that the tests of one change may have taken together when they were mapped.
+        budget: Seconds that the tests of one change may have taken together when they were mapped.
     """
 
     found: Mapping[str, Any]
@@ -212,6 +234,7 @@ def campaign(
     places: Sequence[str],
     *,
     root: Path = ROOT,
+    at_once: int = 1,
     report: Callable[[Result], None] = lambda _: None,
 ) -> list[Result]:
     """Try each change, and tell what became of it, in the order given; `report` hears of each as soon as it is known."""
@@ -229,7 +252,7 @@ def campaign(
             limit = 20 + 10 * seconds
             orders.append({"number": number, "mutant": attrs.asdict(chosen[number]), "tests": names, "limit": limit})
             spared += [number] if left_out and again else []
-        for number, status, by, seconds in _tried(orders, tests, places, root):
+        for number, status, by, seconds in _tried(orders, tests, places, root, at_once):
             if status != 0 or number not in spared:
                 spared = [one for one in spared if one != number]
                 known(number, _OUTCOMES.get(status, "killed"), by, seconds)
@@ -245,50 +268,53 @@ def campaign(
 
 
 def _tried(
-    orders: list[dict[str, Any]], tests: Chooser, places: Sequence[str], root: Path
+    orders: list[dict[str, Any]], tests: Chooser, places: Sequence[str], root: Path, at_once: int
 ) -> Iterator[tuple[int, int | None, str, float]]:
     """Number, pytest's status (None: it took too long), test and seconds of each change."""
     quick = [one for one in orders if not tests.at_import(Mutant(**one["mutant"]))]
     slow = [one for one in orders if one not in quick]
     by_number = {one["number"]: one for one in orders}
-    for start in range(0, len(quick), _AT_ONCE):
-        for found in _forked(quick[start : start + _AT_ONCE], places, root):
-            if found[1] == _IMPORT_ANEW:
-                slow.append(by_number[found[0]])
-            else:
-                yield found
-    for order in slow:
-        begun = time.monotonic()
-        status = _imported(order, root)
-        yield order["number"], status, "", time.monotonic() - begun
+    # Tests mostly wait for sockets and for each other, so a few processes share one processor well.
+    size = max(1, min(_AT_ONCE, -(-len(quick) // at_once)))
+    with ThreadPoolExecutor(at_once) as pool:
+        pieces = [quick[start : start + size] for start in range(0, len(quick), size)]
+        for done in as_completed([pool.submit(_forked, piece, places, root) for piece in pieces]):
+            for found in done.result():
+                if found[1] == _IMPORT_ANEW:
+                    slow.append(by_number[found[0]])
+                else:
+                    yield found
+        for alone in as_completed([pool.submit(_imported, order, root) for order in slow]):
+            yield alone.result()
 
 
-def _imported(order: Mapping[str, Any], root: Path) -> int | None:
-    """pytest's status with a change to what runs at import, None if it took too long."""
+def _imported(order: Mapping[str, Any], root: Path) -> tuple[int, int | None, str, float]:
+    """Number, status, test and seconds of a change to what runs at import."""
+    begun = time.monotonic()
     module = ".".join(Path(order["mutant"]["file"]).relative_to(root).with_suffix("").parts).removesuffix(".__init__")
     orders = {"import": order["mutant"], "module": module}
-    return _pytest(orders, ["-x", *order["tests"]], root=root, limit=order["limit"] + 30)
+    status = _pytest(orders, ["-x", *order["tests"]], root=root, limit=order["limit"] + 30)
+    return order["number"], status, "", time.monotonic() - begun
 
 
 # What the budget grows by for what has lived through the first tests.
 _SECOND: Final = 10
 # Changes that one process forks for; then their results are seen.
-_AT_ONCE: Final = 40
+_AT_ONCE: Final = 20
 _OUTCOMES: Final[dict[int | None, str]] = {0: "survived", None: "hung"}
 _IMPORT_ANEW: Final = 2
 
 
 def _forked(
     orders: list[dict[str, Any]], places: Sequence[str], root: Path
-) -> Iterator[tuple[int, int | None, str, float]]:
+) -> list[tuple[int, int | None, str, float]]:
     """Number, status, test and seconds of each change that can be made in a forked child."""
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
         results = Path(folder, "results.jsonl")
         results.touch()
         _pytest({"mutants": orders, "results": str(results)}, places, root=root)
-        for line in results.read_text(encoding="utf-8").splitlines():
-            one = json.loads(line)
-            yield one["number"], one["status"], one["by"], one["seconds"]
+        rows = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
+    return [(one["number"], one["status"], one["by"], one["seconds"]) for one in rows]
 
 
 # -- what may survive ---------------------------------------------------------------------------------------------------------
@@ -313,11 +339,11 @@ def unknown_rows(table: Mapping[tuple[str, str, str], str], files: Iterable[Path
     return [row for row in table if row[0] in names and row not in possible]
 
 
-def room(name: str, *, seed: int, count: int, budget: float, out: Any) -> bool:
+def room(name: str, *, seed: int, count: int, budget: float, at_once: int, out: Any) -> bool:
     """Run the campaign for a room and print what it found; True if few enough have survived."""
     begun = time.monotonic()
     files, places = sorted((ROOT / "ouc" / name).glob("*.py")), [one for one in ROOMS[name] if (ROOT / one).exists()]
-    found = coverage(name, files, places)
+    found = coverage(files, places, at_once=at_once)
     print(f"{name}: {len(found['tests'])} tests mapped, {time.monotonic() - begun:.0f} s", flush=True)
     if found["failed"]:
         print(f"{name}: these fail without any change and are not asked: {', '.join(found['failed'])}", flush=True)
@@ -334,7 +360,8 @@ def room(name: str, *, seed: int, count: int, budget: float, out: Any) -> bool:
             print(one.mutant.diff(Path(one.mutant.file).read_bytes()), flush=True)
 
     chosen = draw(files, seed, count)
-    results = campaign(chosen, Chooser(found, (f"tests/{name}/",), budget), places, report=report)
+    tests = Chooser(found, (f"tests/{name}/",), budget)
+    results = campaign(chosen, tests, places, at_once=at_once, report=report)
     loose = [one for one in results if one.lives and _key(one.mutant) not in table]
     stale = unknown_rows(table, files)
     for gone in stale:
@@ -362,13 +389,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=10.0,
         help="seconds of tests; ten times as many for what lives (10)",
     )
+    parser.add_argument("--at-once", type=int, default=1, help="processes of pytest that run at a time (default: 1)")
     parser.add_argument("--out", type=Path, default=KEPT / "results.jsonl", help="results as JSON lines, appended")
     options = parser.parse_args(arguments)
     seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
     options.out.parent.mkdir(parents=True, exist_ok=True)
     with options.out.open("a", encoding="utf-8", buffering=1) as out:
         good = [
-            room(name, seed=seed, count=options.count, budget=options.budget, out=out) for name in options.room or ROOMS
+            room(name, seed=seed, count=options.count, budget=options.budget, at_once=options.at_once, out=out)
+            for name in options.room or ROOMS
         ]
     return 0 if all(good) else 1
 

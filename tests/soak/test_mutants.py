@@ -166,6 +166,9 @@ def of(text: str) -> set[str]:
         ("f(b=c, d=e)", {"statement: f(b=c, d=e) -> pass", "keyword: b=c, -> ", "keyword: , d=e -> "}),
         ("try:\n    a\nexcept B:\n    c", {"statement: a -> pass", "statement: c -> pass", "handler: c -> raise"}),
         ("x = 'word'", set()),
+        ("def f():\n    return None", set()),
+        ("def f():\n    return False", {"constant: False -> True"}),
+        ("def f():\n    return True", {"constant: True -> False", "return: True -> None"}),
         ("x: Literal['a', 1] = y", set()),
         ("raise E(f'{a + 1}', status=2)", {
             "statement: raise E(f'{a + 1}', status=2) -> pass", "keyword: , status=2 -> ", "constant: 2 -> (3)"}),

@@ -15,8 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from ouc.certs import Device, Trust
+from ouc.errors import CertificateSummary
 from ouc.tls import DEFAULT, HelloReader, TLSContext, TLSEngine
-from ouc.tls.partner import partner_failures
+from ouc.tls.partner import partner_failures, summarize
 from ouc.tls.witness import HEARD
 
 from .pair import credentials, pair
@@ -38,20 +39,26 @@ def made(
     san: tuple[str, ...] = (),
     days: int = 10,
     key: Any = None,
+    signer: Any = None,
+    identified: bool = True,
 ) -> Made:
-    """A certificate, self-signed without an issuer."""
+    """A certificate, self-signed without an issuer; signed by `signer` in place of the issuer's key, if there is one."""
     own = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    signer = own if issuer is None else issuer.key
+    signer = signer or (own if issuer is None else issuer.key)
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject).issuer_name(subject if issuer is None else issuer.certificate.subject)
         .public_key(own.public_key()).serial_number(x509.random_serial_number())
         .not_valid_before(NOW - timedelta(days=20)).not_valid_after(NOW + timedelta(days=days))
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(own.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
     )  # fmt: skip
+    if identified:
+        for carried in (
+            x509.SubjectKeyIdentifier.from_public_key(own.public_key()),
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()),
+        ):
+            builder = builder.add_extension(carried, critical=False)
     if san:
         names = [x509.IPAddress(ip_address(one)) if one[0].isdigit() else x509.DNSName(one) for one in san]
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
@@ -106,6 +113,47 @@ def test_the_same_key_under_the_same_name_was_not_created_again() -> None:
     second = made("PLC", key=first.key)
     ((cause, _),) = told(trusting(first), second)
     assert cause != "other-key"
+
+
+def test_a_self_signed_certificate_without_key_identifiers_that_was_created_again_is_not_called_forged() -> None:
+    first, second = made("PLC", identified=False), made("PLC", identified=False)
+    ((cause, what),) = told(trusting(first), second)
+    assert (cause, "(ID 1), but another key" in what) == ("other-key", True)
+
+
+@pytest.mark.parametrize("identified", [True, False])
+def test_a_signature_that_the_named_key_did_not_make_is_forged_and_no_CA_was_created_again(identified: bool) -> None:
+    root = made("Plant CA", ca=True, identified=False)
+    stranger = ec.generate_private_key(ec.SECP256R1())
+    leaf = made("PLC", root, signer=stranger, identified=identified)
+    ((cause, _),) = told(trusting(root), leaf)
+    assert cause == "forged"
+
+
+def test_a_finding_shows_the_certificate_that_broke_the_rule_with_all_that_finds_it_again() -> None:
+    line = made("Line CA", ROOT, ca=True, days=-5, san=("192.168.0.9", "line.example"))
+    chain = [made("PLC", line).certificate, line.certificate]
+    (found,) = partner_failures(chain, role="client", trust=trusting(ROOT), now=NOW)
+    assert found.cause == "expired"
+    assert found.certificate == CertificateSummary(
+        subject="Line CA", issuer="Plant CA", valid_from=NOW - timedelta(days=20), valid_to=NOW - timedelta(days=5),
+        san=("IP:192.168.0.9", "DNS:line.example"), fingerprint=line.certificate.fingerprint(hashes.SHA256()).hex(),
+    )  # fmt: skip
+
+
+def test_where_no_certificate_is_to_blame_the_leaf_is_shown() -> None:
+    leaf = made("PLC", ROOT)
+    (found,) = partner_failures([leaf.certificate] * 50, role="client", trust=trusting(ROOT), now=NOW)
+    assert found.certificate is not None
+    assert found.certificate.subject == "PLC"
+
+
+def test_a_certificate_with_a_key_that_nobody_can_read_shows_nothing_and_raises_nothing() -> None:
+    readable = made("PLC", ROOT).certificate.public_bytes(Encoding.DER)
+    of_a_curve, of_nothing = bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("06072a8648ce3d0277")
+    unreadable = x509.load_der_x509_certificate(readable.replace(of_a_curve, of_nothing))
+    assert summarize(unreadable) is None
+    assert summarize(None) is None
 
 
 @pytest.mark.parametrize("ca", [False, True])

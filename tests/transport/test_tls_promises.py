@@ -32,6 +32,8 @@ class Stuck(trio.abc.Stream):
 
     async def wait_send_all_might_not_block(self) -> None:
         await trio.lowlevel.checkpoint()
+        if self.room is not None:
+            await trio.sleep_forever()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         del max_bytes
@@ -112,6 +114,40 @@ async def test_a_close_while_another_task_is_stuck_sending_adds_nothing(
             await stream.aclose()
         assert len(transport.sent) == 1_000
         nursery.cancel_scope.cancel()
+
+
+async def test_a_close_while_another_task_waits_until_it_can_send_says_close_notify_all_the_same() -> None:
+    stream, transport, server = await established()
+    transport.room = 0
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(stream.wait_send_all_might_not_block)
+        await trio.testing.wait_all_tasks_blocked()
+        transport.room = None
+        await stream.aclose()
+        # Nothing was torn: without these bytes the partner would believe that somebody had cut the connection.
+        assert server.receive_data(bytes(transport.sent)) == [PeerClosed()]
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_send_that_waited_for_its_turn_and_finds_the_stream_closed_says_so_and_sends_nothing() -> None:
+    stream, transport, server = await established()
+    # Receiving holds the lock for an instant when it has something to say.
+    await stream._lock.acquire()
+    said: list[type[Exception]] = []
+
+    async def send() -> None:
+        try:
+            await stream.send_all(b"late")
+        except (trio.ClosedResourceError, trio.BrokenResourceError) as error:
+            said.append(type(error))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(send)
+        await trio.testing.wait_all_tasks_blocked()
+        await stream.aclose()
+        stream._lock.release()
+    assert said == [trio.ClosedResourceError]
+    assert server.receive_data(bytes(transport.sent)) == [PeerClosed()]
 
 
 async def test_a_partners_close_notify_is_answered_with_ours() -> None:
