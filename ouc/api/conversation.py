@@ -21,6 +21,7 @@ from ..s7 import DataBlock, Struct, Structure
 from ..station import Happening
 from ..tls import TLSFacts
 from ..wire import AreaTooSmallError
+from .tracebacks import short, shortened
 
 __all__ = ["MAX_RECEIVE", "ConnectionFacts", "Conversation", "bytes_of", "streams_only", "taken_away", "writable_of"]
 
@@ -132,6 +133,7 @@ class Conversation(ABC):
 
     # -- sending ---------------------------------------------------------------------------------------------------
 
+    @shortened
     async def send(self, data: Any) -> None:
         """Hand all bytes of `data` to TCP, as one message.
 
@@ -148,6 +150,7 @@ class Conversation(ABC):
         view = bytes_of(data)
         await self._hand_over(view)
 
+    @shortened
     async def send_many(self, messages: Iterable[Any]) -> int:
         """Send messages one behind the other, as few records as possible; about eleven times as fast as one by one.
 
@@ -183,6 +186,7 @@ class Conversation(ABC):
 
     # -- receiving -------------------------------------------------------------------------------------------------
 
+    @shortened
     async def receive_some(self, limit: int = 65_536) -> bytes:
         """What has arrived, 1 to `limit` bytes; ad hoc mode in a PLC's words. On ISO-on-TCP the next message.
 
@@ -211,6 +215,7 @@ class Conversation(ABC):
             data, self._left = data[:limit], data[limit:]
         return data
 
+    @shortened
     async def receive(self, size: int) -> bytes:
         """Exactly `size` bytes; fixed length in a PLC's words. Surplus bytes stay for the next call.
 
@@ -243,6 +248,7 @@ class Conversation(ABC):
             raise
         return bytes(parts)
 
+    @shortened
     async def receive_message(self) -> bytes:
         """The next message, as long as it is; ISO-on-TCP only, because TCP carries no lengths.
 
@@ -258,6 +264,7 @@ class Conversation(ABC):
             )
         return await self.receive_some(MAX_RECEIVE)
 
+    @shortened
     async def receive_into(self, data: Any) -> int:
         """Fill `data` completely; tells how many bytes that were. An ISO-on-TCP message may be shorter.
 
@@ -308,10 +315,10 @@ class Conversation(ABC):
         """What arrives, piece by piece, until the partner closes, or an establishment of a held connection is over."""
         try:
             return await self.receive_some()
-        except ConnectionLost:
+        except ConnectionLost as error:
             if self._ends_iteration():
                 raise StopAsyncIteration from None
-            raise
+            raise short(error) from error.__cause__
 
 
 class Records:
@@ -330,10 +337,10 @@ class Records:
     async def __anext__(self) -> Any:
         try:
             self._image = await self._conversation.receive(self._size)
-        except ConnectionLost:
+        except ConnectionLost as error:
             if self._conversation._ends_iteration():  # noqa: SLF001 - its other half
                 raise StopAsyncIteration from None
-            raise
+            raise short(error) from error.__cause__
         return self._make(self._image)
 
     def give_back(self, _: Any) -> None:

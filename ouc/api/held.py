@@ -26,6 +26,7 @@ from .bell import Bell
 from .conversation import bytes_of, streams_only, taken_away
 from .establishments import Establishments, HeldConnection
 from .sign import LifeSign
+from .tracebacks import shortened
 
 __all__ = ["Held", "HeldConnection", "LifeSign", "WhenDown"]
 
@@ -113,6 +114,7 @@ class Held:
         #: Messages that `latest` replaced by a newer one, or that a loss took away on their way.
         self.dropped = 0
 
+    @shortened
     async def __aenter__(self) -> Held:
         # A wrong reference is told now, and not at every attempt.
         self._station.check(self._description)
@@ -214,6 +216,7 @@ class Held:
         )
         return ConnectionLost(failure.what, status=failure.status, where=failure.where, remedy=failure.remedy)
 
+    @shortened
     async def wait_up(self) -> HeldConnection:
         """Wait until the connection stands. Time limits belong to the caller's cancel scope.
 
@@ -264,6 +267,7 @@ class Held:
 
     # -- sending and receiving ---------------------------------------------------------------------------------------
 
+    @shortened
     async def send(self, data: Any) -> None:
         """Send one message over the establishment that stands; while none does, as `when_down` says:
 
@@ -329,6 +333,7 @@ class Held:
         self.dropped += 1
         _log.warning("connection %d: a message was lost on its way: %s", self.link.connection_id, why)
 
+    @shortened
     async def receive_some(self, limit: int = 65_536) -> bytes:
         """As `HeldConnection.receive_some`, of the establishment that stands or the next one.
 
@@ -339,6 +344,7 @@ class Held:
         """
         return await self._receive(lambda source: source.receive_some(limit))
 
+    @shortened
     async def receive(self, size: int) -> bytes:
         """As `HeldConnection.receive`, of the establishment that stands or the next one.
 

@@ -29,10 +29,10 @@ def frames(error: BaseException) -> list[str]:
 
 
 @pytest.fixture
-def gone() -> Iterator[int]:
+def gone() -> Iterator[socket.socket]:
     """The port of a partner that accepts and closes at once."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield listener.getsockname()[1]
+        yield listener
 
 
 def trio_connect(port: Any) -> None:
@@ -114,3 +114,28 @@ def test_a_wrong_option_of_a_server_shows_one_line_of_ours() -> None:
     with pytest.raises(ouc.ParameterError) as caught:
         sync.serve(2000, print, at_once=0)
     assert frames(caught.value) == ["mine", "ours"]
+
+
+TRIO: dict[str, Callable[[Any], Any]] = {
+    "send": lambda connection: connection.send("no bytes"),
+    "send_many": lambda connection: connection.send_many([3]),
+    "receive": lambda connection: connection.receive(3),
+    "receive_some": lambda connection: connection.receive_some(),
+    "receive_into": lambda connection: connection.receive_into(bytearray(3)),
+}
+
+
+@pytest.mark.parametrize("name", TRIO)
+@pytest.mark.parametrize("way", ["connect", "hold"])
+def test_a_call_of_the_trio_face_that_fails_shows_one_line_of_ours(name: str, way: str, gone: socket.socket) -> None:
+    async def main() -> None:
+        async with getattr(ouc, way)("127.0.0.1", gone.getsockname()[1], plain=True) as opened:
+            connection = await opened.wait_up() if way == "hold" else opened
+            other, _ = gone.accept()
+            other.close()
+            await TRIO[name](connection)
+
+    with pytest.raises(ouc.OUCError) as caught:
+        trio.run(main)
+    assert frames(caught.value)[-1] == "ours"
+    assert frames(caught.value).count("ours") == 1
