@@ -389,13 +389,14 @@ class TRCV_C(_Compact):
         return reception(port, link, self._data, self._length, adhoc=self._adhoc, legacy=self._legacy, maximum=maximum)
 
     def _try_receive(self) -> bool:
-        assert self._link is not None  # noqa: S101 - RECEIVING has a link
-        if not self._enabled:
+        link = self._link
+        # Without a connection there is a job only for what a lost one has left, and only then do the pins matter.
+        if link is None or not self._enabled or (self._is_lost() and not link.received_something):
             return False
-        if self._pins is None:
+        if self._pins is None or self.state is not State.RECEIVING:
             self._pins = Pins.of(self._data, self._length)
         self._pins.keep(self._data, self._length, swapped=0x8085)
-        self._received = self._job_now().take(self._port, self._link, upto=self._epoch)
+        self._received = self._job_now().take(self._port, link, upto=self._epoch)
         if self._received:
             # The next call begins the next job, with pins of its own.
             self._pins = None

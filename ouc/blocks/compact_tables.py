@@ -112,6 +112,13 @@ _RECEIVE: Final[Transitions] = {
         E.EN_R_HIGH: (S.RECEIVING, F.RECEIVE),
         E.LOST: (S.RECONNECTING, F.NOTHING),
     },
+    S.RECONNECTING: {
+        E.CONT_LOW: (S.TERMINATING, F.TERMINATE),
+        # A program that was not ready to receive when the connection was lost (EN_R = 0) gets what had arrived once it is,
+        # whether or not the partner ever comes back; as TRCV does.
+        E.RECEIVED: (S.RECONNECTING, F.NOTHING),
+        **{event: step for event, step in _COMMON[S.RECONNECTING].items() if event is not E.CONT_LOW},
+    },
     S.RECEIVING: {
         E.CONT_LOW: (S.TERMINATING, F.TERMINATE),
         # What arrived completely before the connection was lost is delivered before the loss is told.
@@ -177,6 +184,7 @@ _ONCE: Final = {
     (S.SENDING, E.SENT): 0x0000,
     (S.SENDING, E.RESET): 0x80A7,
     (S.RECEIVING, E.RECEIVED): 0x0000,
+    (S.RECONNECTING, E.RECEIVED): 0x0000,
     (S.TERMINATING, E.MISSING): 0x0003,
 }
 

@@ -136,6 +136,27 @@ async def test_a_reset_is_noticed_behind_a_full_inbox_while_nobody_receives() ->
         assert take(one, link, len(SENT)) == SENT
 
 
+@pytest.mark.parametrize("ending", ["FIN", "RST"])
+async def test_TRCV_C_gives_what_a_partner_left_that_went_while_EN_R_was_0_and_never_came_back(ending: str) -> None:
+    port, area, got = free_port(), bytearray(7000), bytearray()
+    async with station(1, profile=WIDE) as one:
+        block = TRCV_C(one)
+        call = partial(block, CONT=True, CONNECT=passive(port), DATA=area, ADHOC=True)
+        call(EN_R=False)
+        partner = await dial(port)
+        await until(lambda: int(call(EN_R=False).STATUS) == 0x7004)
+        await partner.send_all(SENT)
+        await arrived_in_the_socket(one, len(SENT))
+        await leave(partner, ending)
+        await until(lambda: int(call(EN_R=False).STATUS) == 0x80C5)
+        assert int(call(EN_R=False).STATUS) == 0x7002
+        while (out := call(EN_R=True)).DONE:
+            got += area[: out.RCVD_LEN]
+    assert (len(got), got == SENT) == (len(SENT), True)
+    # Nothing is left: an ordinary scan of a block that waits for its partner.
+    assert (int(out.STATUS), out.BUSY, out.RCVD_LEN) == (0x7002, True, 0)
+
+
 async def test_a_partner_that_sends_leaves_and_comes_back_loses_nothing_to_a_slow_program() -> None:
     port = free_port()
     async with station(1) as one:
