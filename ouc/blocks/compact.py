@@ -280,7 +280,7 @@ class TSEND_C(_Compact):
         if CONT and (edge or rises) and (self.state is State.READY or (self.state in _WAITING and self._remember)):
             self._requested = True
         step = self._step()
-        if self.state in _WAITING and not self._remember:
+        if not self._remember:  # what this call has not begun is forgotten
             self._requested = False
         return SendOutputs(*step, COM_RST=COM_RST and self._resetting)
 

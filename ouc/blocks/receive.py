@@ -11,7 +11,7 @@ from ..connection.area import Area, area, job_length, same_area
 from ..errors import Failure, OUCError, ParameterError
 from ..status import Status
 from ..wire import AreaTooSmallError, Delivery
-from .edge import STREAMS, SupportsPort, port_of, require_id, transfer_link
+from .edge import STREAMS, SupportsPort, port_of, transfer_link
 
 __all__ = ["CLOSED_HERE", "TRCV", "LegacyAdHoc", "Pins", "Receiver", "Reception", "TRCVOutputs", "reception"]
 
@@ -183,7 +183,6 @@ class Receiver:
         return taken
 
     def _activate(self, number: int, data: Any, length: int) -> _Running:
-        require_id(self._port, number)
         link = transfer_link(self._port, number, self.PROTOCOLS)
         # What a partner sent before it left can still be had; without that, no connection is no receiving.
         if not (link.established or link.received_something):

@@ -266,6 +266,18 @@ def test_T_DIAG_tells_state_counters_and_reasons() -> None:
     assert ask().LastConnErrReason == 0x4F01
 
 
+def test_the_counters_of_T_DIAG_begin_anew_after_32_bits_and_the_others_are_full() -> None:
+    desk = Desk().established()
+    link = desk.bench.link
+    for sent, received, shown in ((2**32 - 1, 2**32 - 2, (2**32 - 1, 2**32 - 2)), (2**32 + 5, 2**33 + 6, (5, 6))):
+        link.sent, link.received = sent, received
+        desk.t_diag(REQ=False, ID=1)
+        desk.t_diag(REQ=True, ID=1)
+        told = desk.t_diag(REQ=True, ID=1).RESULT
+        assert isinstance(told, TDiag_StatusExt)
+        assert (told.SentBytes, told.ReceivedBytes) == shown
+
+
 def test_T_DIAG_of_a_missing_connection_is_80A3_and_a_wrong_RESULT_8089() -> None:
     desk = Desk()
     assert word(desk.t_diag(REQ=True, ID=1)) == "80A3 ERROR"

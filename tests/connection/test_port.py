@@ -395,3 +395,42 @@ def test_a_time_stamp_is_of_the_clock_that_was_given_or_of_the_host() -> None:
     assert link.last_refusal is not None
     assert link.last_refusal[1].utcoffset() == timedelta(0)
     assert abs(link.last_refusal[1] - datetime.now(UTC)) < timedelta(minutes=5)
+
+
+# -- what an earlier establishment has left ----------------------------------------------------------------------------------
+
+
+def after_a_loss(left: bytes) -> Bench:
+    """A first establishment that was lost with unread bytes, and a second one that stands."""
+    bench = Bench()
+    bench.port.establish(ACTIVE)
+    bench.up()
+    bench.deliver(left)
+    bench.lose()
+    bench.port.report(bench.link, LinkEvent.RETRY_DUE)
+    bench.up()
+    return bench
+
+
+def test_bytes_that_cannot_complete_a_job_stay_for_smaller_ones_until_the_loss_was_told() -> None:
+    bench = after_a_loss(b"abc")
+    area = bytearray(5)
+    take = partial(bench.port.receive, bench.link, upto=1)
+    assert take(memoryview(area), Delivery.FIXED_LENGTH) == 0
+    assert take(memoryview(area)[:3], Delivery.FIXED_LENGTH) == 3
+    assert bytes(area[:3]) == b"abc"
+    # The second establishment is not known yet, so its bytes wait.
+    bench.deliver(b"next")
+    assert take(memoryview(area)[:4], Delivery.FIXED_LENGTH) == 0
+    assert bench.port.receive(bench.link, memoryview(area)[:4], Delivery.FIXED_LENGTH, upto=2) == 4
+
+
+def test_bytes_that_cannot_complete_a_job_are_dropped_once_the_program_knows_of_the_next_establishment(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = after_a_loss(b"abc")
+    bench.deliver(b"again")
+    area = bytearray(5)
+    assert bench.port.receive(bench.link, memoryview(area), Delivery.FIXED_LENGTH) == 5
+    assert bytes(area) == b"again"
+    assert "3 bytes that no receive job took are dropped" in caplog.text
