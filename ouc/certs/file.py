@@ -135,6 +135,7 @@ class FileBacking:
         return _Seen(state, tags, version, stamp)
 
     def _authentic(self, connection: sqlite3.Connection) -> tuple[Content, Tags]:
+        schema.refuse_foreign(connection, self.path)
         odd = schema.oddities(connection)
         content = schema.read(connection, self.path)
         values: dict[Any, Any] = dict(content["project"])

@@ -50,6 +50,7 @@ def _door(name: str) -> _Door:
         if connection.execute("PRAGMA application_id").fetchone()[0] != schema.APPLICATION_ID:
             raise ParameterError("is not a project file", where=name, remedy=NO_PROJECT)
         version = _version(connection, name)
+        schema.refuse_foreign(connection, name, version=version)
         values = dict(connection.execute("SELECT name, value FROM project"))
         users = {row[0]: rows.user_from(*row) for row in connection.execute("SELECT * FROM users")}
         return _Door(version, {"protection": values["protection"], "uuid": values["uuid"]}, users)

@@ -16,13 +16,13 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from ..errors import ParameterError
+from ..errors import CertificateError, ParameterError
 from . import rows
 from .state import Event, Protection, State
 
 __all__ = [
     "APPLICATION_ID", "HISTORY", "MIGRATIONS", "TABLES", "TAGS", "Content", "Difference", "Row", "Table", "events_of",
-    "migrate", "oddities", "read", "state_of", "write",
+    "migrate", "oddities", "read", "refuse_foreign", "state_of", "write",
 ]  # fmt: skip
 
 # "OUCp" in the header of the file: tells it from every other SQLite database.
@@ -110,19 +110,19 @@ TABLES: Final = (
 )  # fmt: skip
 
 
-def migrate(connection: sqlite3.Connection, version: int) -> None:
-    """Bring the tables of an older version to the newest one, within the transaction that the caller has begun."""
-    for number in range(version, len(MIGRATIONS)):
+def migrate(connection: sqlite3.Connection, version: int, to: int = len(MIGRATIONS)) -> None:
+    """Bring the tables of an older version to a newer one, within the transaction that the caller has begun."""
+    for number in range(version, to):
         for statement in filter(str.strip, MIGRATIONS[number].split(";")):
             connection.execute(statement)
-    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+    connection.execute(f"PRAGMA user_version = {to}")
 
 
 @cache
-def _shape() -> frozenset[Row]:
+def _shape(version: int) -> frozenset[Row]:
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:
-        migrate(connection, 0)
+        migrate(connection, 0, version)
         return frozenset(_schema(connection))
     finally:
         connection.close()
@@ -132,15 +132,28 @@ def _schema(connection: sqlite3.Connection) -> list[Row]:
     return connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master").fetchall()
 
 
+def refuse_foreign(connection: sqlite3.Connection, path: str, *, version: int = len(MIGRATIONS)) -> None:
+    """Refuse tables, views and triggers that this program did not make so, before anything is read from them.
+
+    A view in the place of a table is a program: reading it may take for ever, and more memory than there is.
+
+    Raises:
+        CertificateError: There are some.
+    """
+    different = set(_schema(connection)) ^ _shape(version)
+    found = sorted({f"the {row[0]} {row[1]!r} of the database" for row in different})
+    if found:
+        raise CertificateError(
+            f"was changed without a password: {', '.join(found[:8])}", where=path,
+            remedy="Trust nothing in it: put a backup back (ouc project backup), and see who can write to the file",
+        )  # fmt: skip
+
+
 def oddities(connection: sqlite3.Connection) -> list[str]:
-    """Tables, triggers and counters that this program did not make so; empty for none."""
-    found = sorted({f"the {row[0]} {row[1]!r} of the database" for row in set(_schema(connection)) ^ _shape()})
-    if not found:
-        counted = connection.execute("SELECT name, seq FROM sqlite_sequence").fetchall()
-        last = connection.execute("SELECT max(seq) FROM history").fetchone()[0]
-        if counted != ([(HISTORY, last)] if last is not None else []):
-            found.append("the counter of the history")
-    return found
+    """Counters that this program did not make so; empty for none."""
+    counted = connection.execute("SELECT name, seq FROM sqlite_sequence").fetchall()
+    last = connection.execute("SELECT max(seq) FROM history").fetchone()[0]
+    return ["the counter of the history"] if counted != ([(HISTORY, last)] if last is not None else []) else []
 
 
 def read(connection: sqlite3.Connection, path: str) -> Content:

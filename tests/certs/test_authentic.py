@@ -181,6 +181,27 @@ def test_tables_values_and_versions_are_authenticated_as_well(plant: Path, state
             open_(plant, password, user).close()
 
 
+@pytest.mark.parametrize("table", ["project", "users", "entries", "devices", "tags", "history"])
+def test_a_view_in_the_place_of_a_table_is_refused_before_it_is_read(plant: Path, table: str) -> None:
+    columns = _tables(plant)[table]
+    with edited(plant) as database:
+        database.execute(f"ALTER TABLE {table} RENAME TO before")
+        # Reading it fails here; one that never ends would be as easy to write.
+        never = ", ".join(f"abs(-9223372036854775807 - 1) AS {column}" for column in columns)
+        database.execute(f"CREATE VIEW {table} AS SELECT {never}")
+    for password in ("secret", None):
+        with pytest.raises(CertificateError, match=f"the view '{table}' of the database"):
+            open_(plant, password)
+
+
+def test_a_view_that_comes_while_a_project_is_open_is_refused_before_it_is_read(plant: Path) -> None:
+    with open_(plant) as project:
+        with edited(plant) as database:
+            database.execute("CREATE VIEW late AS SELECT abs(-9223372036854775807 - 1) AS x")
+        with pytest.raises(CertificateError, match="the view 'late' of the database"):
+            project.entries()
+
+
 def test_a_project_that_was_made_to_need_no_password_still_asks_for_it(plant: Path) -> None:
     with edited(plant) as database:
         database.execute("UPDATE project SET value = 'none' WHERE name = 'protection'")
