@@ -80,7 +80,8 @@ class TCPStream(trio.abc.HalfCloseableStream):
         self._sending = OneTask("another task is already sending on this connection")
         self._receiving = OneTask("another task is already receiving on this connection")
         self._send_budget, self._receive_budget = Budget(budget), Budget(budget)
-        self._reset: BaseException | None = None
+        # Why the system ended the connection, once it has said so.
+        self._broke: BaseException | None = None
         #: Why the partner counts as lost, though the system has not said so.
         self.lost: ConnectionLost | None = None
         # What had arrived by then.
@@ -119,9 +120,10 @@ class TCPStream(trio.abc.HalfCloseableStream):
         cause: BaseException = error
         if self.watch is not None and error.errno in _RESETS:
             cause = self.watch.deaf(trio.current_time()) or error
-        if error.errno == errno.ECONNRESET:
-            # Told by the system once; whoever reads afterwards gets what looks like FIN.
-            self._reset = self._reset or cause
+        if error.errno != errno.EPIPE:
+            # A reset, a time limit of the system, a network that is gone: told by the system once, and whoever reads
+            # afterwards gets what looks like FIN. After EPIPE that is a FIN, or this end was told of more before.
+            self._broke = self._broke or cause
         return cause
 
     async def wait_stalled(self) -> None:
@@ -238,8 +240,8 @@ class TCPStream(trio.abc.HalfCloseableStream):
                         await trio.lowlevel.wait_readable(self._socket)
                 except OSError as error:
                     raise trio.BrokenResourceError(str(error)) from self._cause(error)
-            if not data and self._reset is not None:
-                raise trio.BrokenResourceError("the partner reset the connection") from self._reset
+            if not data and self._broke is not None:
+                raise trio.BrokenResourceError(str(self._broke)) from self._broke
             self._heard_end = not data
             if self.heard_at is None:
                 self.heard_at = trio.current_time()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 import struct
+from typing import Any
 
 import pytest
 import trio
 import trio.testing
 
-from ouc.transport import TCPStream, TLSStream
+from ouc.transport import TCPStream, TLSStream, explain
 from ouc.transport.closing import LIMIT, STALL
 
 from .pairs import tcp_pair
@@ -237,3 +239,25 @@ async def test_nor_is_one_that_a_look_at_the_socket_has_found() -> None:
     with pytest.raises(trio.BrokenResourceError):
         await ours.receive_some()
     ours.abort()
+
+
+@pytest.mark.parametrize("number", [errno.ECONNRESET, errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH])
+async def test_nothing_that_the_sender_was_told_of_is_an_orderly_end_for_the_reader(number: int) -> None:
+    class GivesUp(socket.socket):
+        """A socket as the system leaves it: the sender learns the reason, the reader gets the rest and then nothing."""
+
+        def send(self, *_: Any) -> int:
+            raise OSError(number, "the system gave up")
+
+    ours, theirs = await tcp_pair()
+    ours._socket = GivesUp(fileno=ours._socket.detach())
+    await theirs.send_all(b"the rest")
+    with pytest.raises(trio.BrokenResourceError) as told:
+        await ours.send_all(b"x")
+    await theirs.send_eof()
+    assert await ours.receive_some(8) == b"the rest"
+    with pytest.raises(trio.BrokenResourceError) as read:
+        await ours.receive_some()
+    assert explain(read.value).status == explain(told.value).status
+    ours.abort()
+    theirs.abort()
