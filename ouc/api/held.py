@@ -340,7 +340,9 @@ class Held:
         What arrived before a loss comes before what arrives after it.
 
         Raises:
-            ConnectionLost: It was lost meanwhile; the next call waits for the next one.
+            ConnectionLost: It was lost while this call waited; the next call waits for the next one. A loss between two
+                calls is told by neither, if everything that had arrived was received before: `changes()` tells each, and
+                iterating shows where one connection ends and the next begins.
         """
         return await self._receive(lambda source: source.receive_some(limit))
 

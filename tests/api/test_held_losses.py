@@ -88,6 +88,21 @@ async def test_a_failed_send_ends_the_connection_even_if_the_partner_is_silent_a
         assert value.link.state is LinkState.LISTENING
 
 
+@pytest.mark.parametrize("ending", ["FIN", "RST"])
+async def test_a_loss_between_two_receives_is_told_by_changes_and_the_next_one_waits(ending: str) -> None:
+    async with held() as (value, _, partner):
+        await partner.send_all(b"first")
+        assert await value.receive(5) == b"first"
+        await leave(partner, ending)
+        await until(lambda: not value.up)
+        async with await dial(value.link.endpoint.local_port) as again:
+            await again.send_all(b"second")
+            assert await value.receive(6) == b"second"
+        changes = value.changes()
+        told = [(await anext(changes)).event for _ in range(3)]
+    assert told == [LinkEvent.UP, LinkEvent.LOST, LinkEvent.UP]
+
+
 async def test_changes_that_nobody_looked_at_in_time_are_counted() -> None:
     async with held() as (value, _, partner):
         happening = Happening(connection_id=1, event=LinkEvent.REFUSED)
