@@ -194,6 +194,7 @@ async def test_datagrams_keep_their_boundaries_and_name_their_sender() -> None:
             assert (await sent(two, second, data, (IPv4Address("192.168.0.1"), port))).done
         await until(lambda: len(first.inbox) == 2749)
         assert [len(take(one, first)) for _ in range(3)] == [1, 2048, 700]
+        assert (second.sent, first.received) == (2749, 2749)
         assert first.inbox.sender == (IPv4Address("192.168.0.2"), port)
 
 
@@ -329,3 +330,17 @@ async def test_a_name_without_a_DNS_server_is_80D2_before_a_packet_leaves() -> N
         with pytest.raises(ParameterError) as caught:
             one.port.establish(TCON_QDN(remote_qdn="plc-1.plant.", remote_port=2000, local_port=0))
         assert caught.value.status == 0x80D2
+
+
+async def test_DNS_servers_are_addresses_or_pairs_with_a_port_and_nothing_else() -> None:
+    from ouc.errors import ParameterError
+
+    good = ["192.168.0.10", IPv4Address("192.168.0.11"), ("192.168.0.12", 5353)]
+    assert station(1, dns=good).opener.servers == (
+        IPv4Address("192.168.0.10"),
+        IPv4Address("192.168.0.11"),
+        (IPv4Address("192.168.0.12"), 5353),
+    )
+    for bad in ("192.168.0", ("192.168.0.12", 70_000), ("nonsense", 53), ("192.168.0.12", 53, 1), 10):
+        with pytest.raises(ParameterError):
+            station(1, dns=[bad])

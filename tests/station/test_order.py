@@ -117,5 +117,26 @@ async def test_jobs_that_wait_behind_another_end_with_the_connection() -> None:
         await partner.aclose()
 
 
+async def test_datagrams_that_wait_for_a_name_end_with_the_connection_and_whoever_waits_for_them_hears_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with station(1) as one:
+        link = one.port.establish(datagrams(free_port()))
+        await until(lambda: link.established)
+        monkeypatch.setattr(type(one.opener), "place_of", staticmethod(_never))
+        jobs = [one.port.send(link, b"x", to=("slow", 2000)) for _ in range(3)]
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        seen: list[tuple[LinkState, bool]] = []
+        link.watchers.append(lambda: seen.append((link.state, all(job.failure for job in jobs))))
+        one.port.terminate(link)
+        await until(lambda: link.state is LinkState.ABSENT)
+    assert [job.failure is not None and job.failure.status for job in jobs] == [0x80A7] * 3
+    assert (LinkState.CLOSING, True) in seen
+
+
+async def _never(_: Any) -> Any:
+    await trio.sleep_forever()
+
+
 def _has_rested(block: Callable[..., Any]) -> bool:
     return not block(REQ=False).BUSY

@@ -11,10 +11,13 @@ import attrs
 import pytest
 import trio
 
-from ouc.connection import Link, LinkState
+from ouc.connection import Link, LinkEvent, LinkState
+from ouc.errors import ConnectionLost
 from ouc.params import TCON_IP_v4
 from ouc.profiles import DEFAULT
+from ouc.station import Happening
 from ouc.station.pauses import Pauses
+from ouc.transport import Opener, UDPPort
 
 from ..plant import free_port
 from .partner import passive
@@ -95,6 +98,34 @@ async def test_only_a_connection_that_was_established_for_a_while_is_dialled_at_
                 await trio.sleep(0.5)
         nursery.cancel_scope.cancel()
     assert [round(later - earlier) for earlier, later in itertools.pairwise(came)] == gaps
+
+
+async def test_a_UDP_port_that_is_taken_is_tried_again_less_and_less_often(
+    autojump_clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[float] = []
+    told: list[Happening] = []
+    original = Opener.open_datagrams
+
+    def taken(opener: Opener, *arguments: Any, **options: Any) -> UDPPort:
+        tried.append(trio.current_time())
+        if len(tried) < 5:
+            raise ConnectionLost("the port is taken", status=0x80A1)
+        return original(opener, *arguments, **options)
+
+    monkeypatch.setattr(Opener, "open_datagrams", taken)
+    port = free_port()
+    async with station(2, profile=DEFAULT, chance=_Chance(), on_event=told.append) as two:
+        two.port.establish(
+            TCON_IP_v4(
+                ConnectionType=0x13, ActiveEstablished=False, RemoteAddress="192.168.0.9", RemotePort=0, LocalPort=port
+            )
+        )
+        while len(tried) < 5:  # noqa: ASYNC110 - only time passes here
+            await trio.sleep(0.5)
+        await trio.sleep(0.5)
+    assert [round(later - earlier) for earlier, later in itertools.pairwise(tried)] == [1, 2, 4, 8]
+    assert [(one.event, one.partner) for one in told][-1] == (LinkEvent.UP, f"UDP port {port}")
 
 
 # -- closed before it has begun ------------------------------------------------------------------------------------------

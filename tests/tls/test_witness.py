@@ -8,13 +8,17 @@ from typing import Any
 
 import attrs
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from ouc.causes import Moment
-from ouc.certs import Device
+from ouc.causes import PARTNER_CERTIFICATE, Evidence, Moment
+from ouc.certs import Device, Trust, verify
 from ouc.errors import OUCError
 from ouc.tls import DEFAULT, Credentials, TLSContext, TLSEngine
-from ouc.tls.partner import partner_failures
+from ouc.tls.partner import failure_about, partner_failures
 
 from .pair import Pair
 from .test_partner import NOW, ROOT, Made, made, trusting
@@ -180,3 +184,87 @@ def test_nothing_is_looked_for_where_no_certificate_was_refused() -> None:
         pair.client.receive_data(b"")
     assert caught.value.failure.certificate is None
     assert pair.client._session.observed.verdict is None
+
+
+# -- every rule that a certificate can break has its cause -------------------------------------------------------------------
+
+
+def altered(one: Made, **changes: Any) -> Made:
+    """The same certificate with another begin, usage or key, signed by the root."""
+    key = changes.get("key", one.key)
+    builder = (
+        x509.CertificateBuilder().subject_name(one.certificate.subject).issuer_name(ROOT.certificate.subject)
+        .public_key(key.public_key()).serial_number(changes.get("serial", 77))
+        .not_valid_before(changes.get("begins", NOW - timedelta(days=20))).not_valid_after(NOW + timedelta(days=90))
+    )  # fmt: skip
+    if "usage" in changes:
+        builder = builder.add_extension(x509.ExtendedKeyUsage([changes["usage"]]), critical=False)
+    return Made(builder.sign(ROOT.key, hashes.SHA256()), key)
+
+
+def revoking(*serials: int, required: bool = True) -> Trust:
+    """Trust in the root, with its revocation list, or without one where there are no serial numbers."""
+    builder = x509.CertificateRevocationListBuilder().issuer_name(ROOT.certificate.subject)
+    builder = builder.last_update(NOW - timedelta(days=1)).next_update(NOW + timedelta(days=1))
+    for serial in serials:
+        entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(NOW - timedelta(days=1))
+        builder = builder.add_revoked_certificate(entry.build())
+    lists = (builder.sign(ROOT.key, hashes.SHA256()),) if serials else ()
+    return attrs.evolve(trusting(ROOT), crls=lists, revocation="required" if required else "if-present")
+
+
+PLC = made("PLC", ROOT)
+NO_CA = made("Line", ROOT)
+WEAK = rsa.generate_private_key(65537, 1024)
+BROKEN: dict[str, tuple[list[Made], Trust, str, int]] = {
+    "not begun": ([altered(PLC, begins=NOW + timedelta(days=1))], trusting(ROOT), "not-yet-valid", 0x80E2),
+    "over": ([made("PLC", ROOT, days=-1)], trusting(ROOT), "expired", 0x80E5),
+    "for another role": (
+        [altered(PLC, usage=ExtendedKeyUsageOID.CODE_SIGNING)], trusting(ROOT), "wrong-usage", 0x80E2),
+    "for clients": ([altered(PLC, usage=ExtendedKeyUsageOID.CLIENT_AUTH)], trusting(ROOT), "wrong-usage", 0x80E2),
+    "issued by no CA": ([made("PLC", NO_CA), NO_CA], trusting(ROOT), "bad-ca", 0x80E2),
+    "weak": ([altered(PLC, key=WEAK)], trusting(ROOT), "bad-certificate", 0x80E2),
+    "revoked": ([altered(PLC, serial=78)], revoking(78), "revoked", 0x80E3),
+    "without a list": ([PLC], revoking(), "no-crl", 0x80E4),
+    "of another CA": (
+        [PLC], attrs.evolve(trusting(ROOT, NO_CA), anchors=(NO_CA.certificate,), ids=(2,)), "other-ca", 0x80E4),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_each_broken_rule_has_its_cause_and_its_STATUS(broken: str) -> None:
+    shown, trust, cause, status = BROKEN[broken]
+    chain = [one.certificate for one in shown]
+    (found,) = partner_failures(chain, role="client", trust=trust, now=NOW)
+    assert (found.cause, found.status) == (cause, status)
+    assert found.remedy
+
+
+@pytest.mark.parametrize("broken", ["not begun", "over", "for another role", "for clients", "weak"])
+def test_a_leaf_that_is_judged_by_itself_has_the_same_causes(broken: str) -> None:
+    shown, _, cause, status = BROKEN[broken]
+    (found,) = partner_failures([shown[0].certificate], role="client", trust=None, now=NOW)
+    assert (found.cause, found.status) == (cause, status)
+    assert "'PLC'" in found.what
+
+
+def test_what_is_for_clients_is_good_for_a_client() -> None:
+    leaf = altered(PLC, usage=ExtendedKeyUsageOID.CLIENT_AUTH)
+    assert partner_failures([leaf.certificate], role="server", trust=trusting(ROOT), now=NOW) == ()
+
+
+@pytest.mark.parametrize(("broken", "own"), [("weak", True), ("over", False)])
+def test_a_rule_without_a_row_keeps_its_own_remedy_and_a_row_brings_one(broken: str, own: bool) -> None:
+    shown, trust, _, _ = BROKEN[broken]
+    chain = [one.certificate for one in shown]
+    (found,) = partner_failures(chain, role="client", trust=trust, now=NOW)
+    of_the_rule = verify(chain, purpose="server", trust=trust, now=NOW).failure
+    assert of_the_rule is not None
+    assert (found.remedy == of_the_rule.remedy) is own
+
+
+def test_a_failure_without_a_certificate_leaves_no_gap_in_its_words() -> None:
+    for cause in PARTNER_CERTIFICATE:
+        found = failure_about(cause, "said", None, seen=Evidence(role="client"))
+        assert found.certificate is None
+        assert "{" not in found.remedy
