@@ -25,7 +25,7 @@ import trio
 
 from . import api, bridge
 from .api import Dialling, Holding, LifeSign, Serving, WhenDown
-from .api.conversation import writable_of
+from .api.conversation import messages_of, writable_of
 from .api.tracebacks import entering, short, short_class, shortened
 from .bridge import Hold, Kept, OverError, Talk, alone, background, blocked, next_of
 from .certs import Device
@@ -100,7 +100,7 @@ class Connection(Talk):
 
     async def send_many(self, messages: Iterable[Any]) -> int:
         """As `ouc.Connection.send_many`: joined into as few records as possible."""
-        collected = list(messages)  # what a generator does belongs to the caller's thread
+        collected = list(messages_of(messages))  # what a generator does belongs to the caller's thread
         return await _call(lambda: self._talk.send_many(collected))
 
     async def receive(self, size: int) -> bytes:

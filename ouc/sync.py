@@ -25,7 +25,7 @@ import trio
 
 from . import api
 from .api import Dialling, Holding, LifeSign, Serving, WhenDown
-from .api.conversation import writable_of
+from .api.conversation import messages_of, writable_of
 from .api.tracebacks import short, short_class, shortened
 from .arguments import check, time_limit, whole
 from .bridge import Hold, Job, Kept, OverError, Talk, alone, background, next_of, over_in
@@ -147,7 +147,7 @@ class Conversation(Talk):
         Raises:
             TimeoutError: It took longer than `timeout` seconds.
         """
-        collected = list(messages)  # what a generator does belongs to the caller's thread
+        collected = list(messages_of(messages))  # what a generator does belongs to the caller's thread
         return int(_call(lambda: self._talk.send_many(collected), timeout, "sending"))
 
     def receive(self, size: int, *, timeout: float | None = None) -> bytes:

@@ -13,6 +13,7 @@ from typing import Any, Self, TypeAlias
 import attrs
 
 from .. import causes
+from ..arguments import whole
 from ..connection import Link
 from ..connection.area import area
 from ..errors import ConnectionLost, LocalProtocolError, ParameterError
@@ -23,7 +24,16 @@ from ..tls import TLSFacts
 from ..wire import AreaTooSmallError
 from .tracebacks import short, shortened
 
-__all__ = ["MAX_RECEIVE", "ConnectionFacts", "Conversation", "bytes_of", "streams_only", "taken_away", "writable_of"]
+__all__ = [
+    "MAX_RECEIVE",
+    "ConnectionFacts",
+    "Conversation",
+    "bytes_of",
+    "messages_of",
+    "streams_only",
+    "taken_away",
+    "writable_of",
+]
 
 #: What a record looks like.
 Layout: TypeAlias = DataBlock | Struct | type[Structure]
@@ -31,6 +41,7 @@ Layout: TypeAlias = DataBlock | Struct | type[Structure]
 MAX_RECEIVE = 16 * 1024 * 1024
 # Messages are joined up to this size: four full TLS records, one call of the operating system.
 _JOINED = 65_536
+_COUNT = whole(1)
 
 
 @attrs.frozen(kw_only=True)
@@ -165,6 +176,7 @@ class Conversation(ABC):
         Raises:
             ConnectionLost, LocalProtocolError, ParameterError: As `send`; how many of them left is unknown.
         """
+        messages_of(messages)
         count = 0
         if self._has_messages:
             for message in messages:
@@ -195,7 +207,7 @@ class Conversation(ABC):
             LocalProtocolError: Another task is receiving, or this side has closed.
             ParameterError: `limit` is not positive (16#8085); on ISO-on-TCP, the message is longer (16#8088) and stays.
         """
-        if not isinstance(limit, int) or limit < 1:
+        if not _COUNT.fits(limit):
             raise ParameterError(
                 f"cannot receive {limit!r} bytes", status=0x8085, where="limit", remedy="Ask for at least 1"
             )
@@ -229,7 +241,7 @@ class Conversation(ABC):
             LocalProtocolError: Another task is receiving, or this side has closed.
             ParameterError: On ISO-on-TCP, the next message has another length (16#8088); it stays.
         """
-        if not isinstance(size, int) or not 1 <= size <= MAX_RECEIVE:
+        if not _COUNT.fits(size) or size > MAX_RECEIVE:
             raise ParameterError(
                 f"cannot receive {size!r} bytes at once", status=0x8085, remedy=f"Ask for 1 to {MAX_RECEIVE}"
             )
@@ -365,6 +377,19 @@ def _record_of(layout: Layout) -> tuple[int, Callable[[bytes], Any]]:
 def bytes_of(data: Any) -> memoryview:
     """The bytes of what a program wants to send: anything with a buffer, a `DataBlock`, a `Structure`."""
     return memoryview(data.to_bytes()) if isinstance(data, Structure) else area(data).view
+
+
+def messages_of(given: Any) -> Iterable[Any]:
+    """What `send_many` takes.
+
+    Raises:
+        ParameterError: It is one message, or nothing that has messages.
+    """
+    if isinstance(given, (str, bytes, bytearray, memoryview)) or not isinstance(given, Iterable):
+        raise ParameterError(
+            f"a {type(given).__name__} is no list of messages", where="messages", remedy="Give a list, or use send"
+        )
+    return given
 
 
 def writable_of(data: Any) -> memoryview:

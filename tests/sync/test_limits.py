@@ -71,6 +71,25 @@ def test_a_wrong_time_limit_opens_no_connection(wrong: Any, partner: tuple[int, 
         listener.accept()
 
 
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        *((name, count) for name in ("receive", "receive_some") for count in (True, 0, -1, "5", 2.0, None)),
+        *(("send_many", messages) for messages in (5, None, "text", b"one message", [1], ["text"])),
+    ],
+    ids=repr,
+)
+def test_what_a_call_is_given_is_looked_at_before_it_waits_or_sends(
+    name: str, wrong: Any, partner: tuple[int, socket.socket]
+) -> None:
+    port, listener = partner
+    with sync.connect("127.0.0.1", port, plain=True, timeout=LONG) as connection, listener.accept()[0] as other:
+        with pytest.raises(ouc.ParameterError):
+            getattr(connection, name)(wrong, timeout=LONG)
+        connection.send(b"the first bytes", timeout=LONG)
+        assert other.recv(100) == b"the first bytes"
+
+
 @pytest.mark.parametrize("limit", [math.inf, 1e300, threading.TIMEOUT_MAX * 2, 10**400])
 def test_a_time_limit_beyond_all_clocks_waits_for_ever(limit: float, partner: tuple[int, socket.socket]) -> None:
     port, listener = partner
