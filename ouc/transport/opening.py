@@ -81,8 +81,9 @@ class Opener:
     key_log: Callable[[bytes], None] | None = None
     iso_port: int = ISO_PORT
     servers: tuple[NameServer, ...] | None = None
-    # Notes of certificates wait for a file: in threads that nobody else needs.
-    _writers: trio.CapacityLimiter = attrs.field(factory=lambda: trio.CapacityLimiter(2), init=False)
+    # Notes of certificates wait for a file: in a thread that nobody else needs. In one, because partners go on in the order
+    # in which their notes end, and nobody may overtake.
+    _writers: trio.CapacityLimiter = attrs.field(factory=lambda: trio.CapacityLimiter(1), init=False)
     _contexts: tuple[bytes, Contexts] | None = None
 
     @property

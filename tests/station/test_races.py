@@ -5,9 +5,11 @@ from __future__ import annotations
 import errno
 import socket
 import threading
+from functools import partial
 from ipaddress import IPv4Address
 from typing import Any
 
+import attrs
 import pytest
 import trio
 import trio.testing
@@ -81,6 +83,37 @@ async def test_cancelling_while_the_partner_is_noted_leaves_no_socket_behind(mon
         with trio.fail_after(30), scope:
             await two.opener.open_active(two.port.establish(client_description(port), direct=True).endpoint)
         assert [stream._socket.fileno() for stream in opened] == [-1]
+
+
+async def test_partners_are_admitted_in_the_order_in_which_they_came_however_long_a_note_takes() -> None:
+    port, noted, admitted = free_port(), list[str](), list[str]()
+    second = threading.Event()
+
+    def note(partner: str, *_: Any) -> bool:
+        noted.append(partner)
+        if len(noted) == 1:
+            # As long as the file of the project is busy; ends at once if the second partner overtakes.
+            second.wait(0.5)
+        else:
+            second.set()
+        return True
+
+    async def handler(connection: Any) -> None:
+        admitted.append(connection.partner)
+        await trio.sleep_forever()
+
+    async with station("PLC-1") as one, station("PLC-2") as two, trio.open_nursery() as nursery:
+        one.device._saw, two.device._saw = note, None  # type: ignore[union-attr]
+        await nursery.start(partial(one.serve, server_description(port), handler))
+        # The first one is not waited for: the second dials right behind it.
+        two.opener.policy = attrs.evolve(two.opener.policy, confirmation_grace=0.0)
+        end = two.port.establish(client_description(port), direct=True).endpoint
+        wires = [await two.opener.open_active(end) for _ in range(2)]
+        await until(lambda: len(admitted) == 2)
+        assert admitted == [f"192.168.0.2:{wire.tcp.local[1]}" for wire in wires]
+        for wire in wires:
+            wire.tcp.abort()
+        nursery.cancel_scope.cancel()
 
 
 async def test_what_is_told_late_of_an_old_connection_does_not_touch_the_new_one_with_its_ID() -> None:
