@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import re
 import tomllib
 from collections.abc import Iterator
@@ -172,13 +171,6 @@ def test_every_example_is_shown_by_a_page_and_run_by_a_test(example: Path) -> No
     assert any(example.name in page.read_text(encoding="utf-8") for page in PAGES), "no page shows it"
     named = re.compile(rf"\b{example.stem}(\.py)?\"")
     assert any(named.search(path.read_text(encoding="utf-8")) for path in TESTS), "no test names it"
-
-
-@pytest.mark.parametrize("page", do.GENERATED)
-def test_a_generated_page_is_what_the_code_says(page: str) -> None:
-    module, _, function = do.GENERATED[page].partition(":")
-    text = getattr(importlib.import_module(module), function)()
-    assert (ROOT / page).read_text(encoding="utf-8") == text, "python3 do.py docs --write"
 
 
 @pytest.mark.parametrize("command", do.COMMANDS)

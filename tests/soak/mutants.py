@@ -46,11 +46,11 @@ ROOMS: Final[Mapping[str, tuple[str, ...]]] = {
     "tls": ("tests/tls", "tests/attack", "tests/transport", "tests/station/test_resumption.py",
             "tests/station/test_changed_trust.py", "tests/probe", "tests/peers/test_standard_library.py"),
     "connection": ("tests/connection", "tests/blocks", "tests/station"),
-    "blocks": ("tests/blocks", "tests/station", "tests/emulator", "tests/test_repository.py"),
+    "blocks": ("tests/blocks", "tests/station", "tests/emulator", "tests/test_generated_pages.py"),
     "transport": ("tests/transport", "tests/attack", "tests/peers", "tests/station", "tests/api"),
     "station": ("tests/station", "tests/api", "tests/blocks", "tests/emulator"),
     "api": ("tests/api", "tests/station", "tests/aio", "tests/sync", "tests/blocks/test_over_sockets.py",
-            "tests/test_repository.py"),
+            "tests/test_generated_pages.py"),
 }  # fmt: skip
 
 
