@@ -12,14 +12,17 @@ import trio.testing
 
 from ouc import Station
 from ouc.connection import LinkEvent, SendJob
-from ouc.errors import ConnectionLost
+from ouc.errors import ConnectionLost, Failure
+from ouc.station import Happening
 from ouc.station.attendance import Attendance
 from ouc.station.streams import StreamLife
+from ouc.status import Status
+from ouc.transport import Opener
 
 from ..connection.shell import ACTIVE, Bench
 from ..plant import free_port
-from .partner import passive
-from .test_messages import no_own_addresses, station
+from .partner import dial, passive
+from .test_messages import no_own_addresses, station, until
 
 
 class Listed:
@@ -114,3 +117,34 @@ async def test_the_partners_ID_is_looked_up_for_whoever_listens(who: str, monkey
         one.listeners.append(lambda _: None)
     happening = one.happened(Bench().port.establish(ACTIVE), LinkEvent.UP)
     assert happening.partner_id == (None if who == "nobody" else 7)
+
+
+async def test_an_end_is_orderly_only_where_somebody_says_so() -> None:
+    told: list[Happening] = []
+    async with station(1, on_event=told.append) as one:
+        one.tell(one.port.establish(passive(free_port())), LinkEvent.REFUSED, failure=Failure("no", Status(0x80C6)))
+    assert [happening.orderly for happening in told if happening.event is LinkEvent.REFUSED] == [False]
+    assert not Happening(connection_id=1, event=LinkEvent.LOST).orderly
+
+
+@no_own_addresses
+async def test_a_second_partner_is_not_judged_while_the_first_one_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[Any] = []
+    original = Opener.open_passive
+
+    async def open_passive(opener: Opener, *arguments: Any) -> Any:
+        judged.append(arguments)
+        return await original(opener, *arguments)
+
+    monkeypatch.setattr(Opener, "open_passive", open_passive)
+    port = free_port()
+    async with station(1) as one:
+        link = one.port.establish(passive(port))
+        first = await dial(port)
+        await until(lambda: link.established)
+        # The reset may come while the second one still connects.
+        with trio.fail_after(30), pytest.raises((OSError, trio.BrokenResourceError)):
+            async with await dial(port) as second:
+                await second.receive_some(1)
+        assert len(judged) == 1
+        await first.aclose()
