@@ -428,14 +428,19 @@ async def test_datagrams_in_Python_style() -> None:
             async with one.datagrams(udp(port)) as first, two.datagrams(udp(port)) as second:
                 await first.send(b"ping", ("192.168.0.2", port))
                 data, sender = await second.receive()
-                assert (data, sender) == (b"ping", (IPv4Address("192.168.0.1"), port))
+                sender_of_first = (IPv4Address("192.168.0.1"), port)
+                assert (data, sender) == (b"ping", sender_of_first)
                 await second.send(b"pong", sender)
                 async for data, _ in first:
                     assert data == b"pong"
                     break
-                with pytest.raises(ParameterError) as caught:
-                    await first.send(bytes(2049), sender)
-                assert caught.value.status == 0x8085
+                for size in (1, 2048):
+                    await first.send(bytes(size), ("192.168.0.2", port))
+                    assert await second.receive() == (bytes(size), sender_of_first)
+                for size in (0, 2049):
+                    with pytest.raises(ParameterError) as caught:
+                        await first.send(bytes(size), sender)
+                    assert caught.value.status == 0x8085
 
 
 async def test_UDP_has_no_connections_and_TCP_no_datagrams() -> None:

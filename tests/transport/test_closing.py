@@ -13,7 +13,7 @@ import trio
 import trio.testing
 
 from ouc.transport import TCPStream, TLSStream, explain
-from ouc.transport.closing import LIMIT, STALL
+from ouc.transport.closing import LIMIT, STALL, Goodbye
 
 from .pairs import tcp_pair
 from .test_tls import secured
@@ -261,3 +261,40 @@ async def test_nothing_that_the_sender_was_told_of_is_an_orderly_end_for_the_rea
     assert explain(read.value).status == explain(told.value).status
     ours.abort()
     theirs.abort()
+
+
+async def test_a_side_that_has_closed_says_so_when_it_is_asked_for_its_end() -> None:
+    ours, theirs = await tcp_pair()
+    await ours.aclose()
+    with pytest.raises(trio.ClosedResourceError):
+        await ours.send_eof()
+    await theirs.aclose()
+
+
+class Talking:
+    """A socket whose partner has confirmed everything and goes on talking for some seconds."""
+
+    def __init__(self, until: float) -> None:
+        self._until = until
+
+    def recv(self, size: int) -> bytes:
+        if trio.current_time() >= self._until:
+            raise BlockingIOError
+        return bytes(size)
+
+
+async def test_a_partner_that_talks_without_a_pause_is_listened_to_until_it_is_quiet(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = trio.current_time()
+    talking: Any = Talking(began + 7)
+    goodbye = Goodbye(sock=talking, said_end=True, linger=2)
+    monkeypatch.setattr("ouc.transport.closing.outstanding", lambda _: 0)
+
+    async def pause(seconds: float) -> None:
+        await trio.sleep(min(seconds, 0.5))
+
+    monkeypatch.setattr(Goodbye, "_pause", lambda _, seconds: pause(seconds))
+    await goodbye.wait()
+    # A reset would take away what it has not read yet.
+    assert 8.5 <= trio.current_time() - began <= 9.5
