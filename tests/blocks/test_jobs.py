@@ -16,6 +16,7 @@ from ouc.params import TDiag_Status, TDiag_StatusExt
 
 from ..connection.shell import ACTIVE, PASSIVE, Bench, described
 from .rows import row
+from .test_compact import _play
 
 
 def word(out: Any) -> str:
@@ -304,8 +305,6 @@ STEPS = st.tuples(
 
 @given(st.lists(STEPS, max_size=60))
 def test_no_sequence_gives_an_impossible_triple(steps: list[tuple[str, bool, str]]) -> None:
-    from .test_compact import _play
-
     desk, data = Desk(), bytearray(4)
     for block, level, what in steps:
         _play(desk.bench, what)

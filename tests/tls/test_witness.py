@@ -95,6 +95,24 @@ def test_the_side_that_refuses_names_the_certificate_and_what_is_wrong_with_it(
     assert failure.certificate is not None
     assert failure.certificate.subject == subject
     assert words in failure.what
+    # A client has everything that was sent, a server only what OpenSSL kept: where that is not the leaf, it tells the place.
+    assert ("of its chain" in failure.what) is (side == "server" and broken == "expired CA")
+
+
+def test_what_a_server_knows_by_a_number_only_is_in_its_evidence_too() -> None:
+    verdict = joined(send_chain=True, client=chains("expired CA")).talk().server.evidence().verdict
+    assert verdict is not None
+    assert verdict.cause == "expired"
+
+
+@pytest.mark.parametrize(
+    "heard", [b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00", bytes(100)]
+)
+def test_the_evidence_of_a_server_that_heard_no_hello_is_its_own_offer(heard: bytes) -> None:
+    server = joined().server
+    server._witness.hear(heard)
+    seen = server.evidence()
+    assert (seen.first, seen.versions, seen.old) == (heard[:64], ("TLS 1.3",), False)
 
 
 def test_a_server_of_another_address_is_told_by_both_addresses() -> None:
@@ -199,6 +217,9 @@ def altered(one: Made, **changes: Any) -> Made:
     )  # fmt: skip
     if "usage" in changes:
         builder = builder.add_extension(x509.ExtendedKeyUsage([changes["usage"]]), critical=False)
+    if "unknown" in changes:
+        unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\x05\x00")
+        builder = builder.add_extension(unknown, critical=True)
     return Made(builder.sign(ROOT.key, hashes.SHA256()), key)
 
 
@@ -223,6 +244,8 @@ BROKEN: dict[str, tuple[list[Made], Trust, str, int]] = {
         [altered(PLC, usage=ExtendedKeyUsageOID.CODE_SIGNING)], trusting(ROOT), "wrong-usage", 0x80E2),
     "for clients": ([altered(PLC, usage=ExtendedKeyUsageOID.CLIENT_AUTH)], trusting(ROOT), "wrong-usage", 0x80E2),
     "issued by no CA": ([made("PLC", NO_CA), NO_CA], trusting(ROOT), "bad-ca", 0x80E2),
+    "with an extension that nobody knows": (
+        [altered(PLC, unknown=True)], trusting(ROOT), "bad-certificate", 0x80E7),
     "weak": ([altered(PLC, key=WEAK)], trusting(ROOT), "bad-certificate", 0x80E2),
     "revoked": ([altered(PLC, serial=78)], revoking(78), "revoked", 0x80E3),
     "without a list": ([PLC], revoking(), "no-crl", 0x80E4),
