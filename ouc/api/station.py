@@ -165,12 +165,12 @@ class Station(station.Station):
         Args:
             description: Passive; RemoteAddress 0.0.0.0 and RemotePort 0 admit any address.
             handler: Called with each `Connection`; it is closed when `handler` returns.
-            LocalProtocolError: TDISCON, STOP or the end of the station has taken the connection away (16#80A3).
             at_once: Partners at the same time, 1 or more; further ones are reset. By default what the profile has left.
             task_status: For `nursery.start`: serving has begun, the port is open.
 
         Raises:
             OUCError: The description is wrong, a certificate is missing, or the port cannot be opened.
+            LocalProtocolError: TDISCON, STOP or the end of the station has taken the connection away (16#80A3).
         """
         if not (inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(type(handler).__call__)):
             name = getattr(handler, "__name__", repr(handler))

@@ -213,13 +213,16 @@ def _summary(screen: Screen, job: _Job, *, as_json: bool, interrupted: bool = Fa
         }  # fmt: skip
         if job.dropped:
             result["dropped"] = job.dropped
+        if interrupted and job.under_way:
+            result["under_way"] = job.under_way
         screen.line(json.dumps(result))
         return
     back = f", {received} received" if job.echo or job.output is not None else ""
     lost = f", {job.dropped} messages dropped" if job.dropped else ""
     begun = "interrupted: " if interrupted else ""
+    cut = f", a message of {job.under_way} bytes was under way" if interrupted and job.under_way else ""
     if job.partner:
-        screen.line(f"{begun}{screen.sent} bytes sent to {job.partner}{back}{lost} ({told(job.tls, screen.protocol)})")
+        screen.line(f"{begun}{screen.sent} bytes sent to {job.partner}{cut}{back}{lost} ({told(job.tls, screen.protocol)})")
     elif interrupted:
         note("interrupted before anything was sent")
 
@@ -273,6 +276,8 @@ class _Job:
     partner: str = ""
     tls: TLSFacts | None = None
     dropped: int = 0
+    # Bytes of the message that is being sent, 0 between two.
+    under_way: int = 0
 
     async def run(self, limit: float | None, *, holds: bool) -> None:
         async with self.end.running(self._happened, self._listening, self.screen.stop) as (station, description):
@@ -376,7 +381,7 @@ class _Job:
         return f"{end.remote_address or end.remote_name}:{end.remote_port}"
 
     async def _say(self, line: _Line) -> None:
-        await line.send(self.data)
+        await self._send_whole(line)
         self.screen.messages += 1
         self.screen.sent += len(self.data)
 
@@ -431,14 +436,21 @@ class _Job:
             number += 1
             await self._send_held(line)
 
+    async def _send_whole(self, line: _Line | Held) -> None:
+        self.under_way = len(self.data)
+        await line.send(self.data)
+        # Only then: an interruption in the middle is told.
+        self.under_way = 0
+
     async def _send_held(self, line: _Line | Held) -> None:
         try:
-            await line.send(self.data)
+            await self._send_whole(line)
         except ConnectionLost as error:
             if self.when_down == "raise":
                 raise
             # On its way when the connection broke; the loss itself is told where it happened.
             self.dropped += 1
+            self.under_way = 0
             self.screen.failure = error.failure
             return
         if isinstance(line, Held) and self.when_down == "latest":

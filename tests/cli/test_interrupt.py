@@ -114,6 +114,31 @@ def test_a_sender_that_waits_for_its_echo_ends_with_a_summary(monkeypatch: Any) 
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system sends no signal to a thread")
+@pytest.mark.parametrize("more", [(), ("--hold",)], ids=["once", "kept up"])
+def test_a_sender_that_is_interrupted_in_the_middle_of_a_message_says_so(more: Any, tmp_path: Path) -> None:
+    size = 32 * 1024 * 1024
+    (tmp_path / "large.bin").write_bytes(bytes(size))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def partner() -> None:
+            accepted, _ = listener.accept()
+            with accepted:
+                accepted.recv(1)
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                with contextlib.suppress(OSError):
+                    while accepted.recv(1_000_000):
+                        pass
+
+        thread = threading.Thread(target=partner)
+        thread.start()
+        where = f"127.0.0.1:{listener.getsockname()[1]}"
+        ran = run("send", where, "--plain", "--file", tmp_path / "large.bin", *more)
+        thread.join()
+    assert ran.exit_code == 130
+    assert f"interrupted: 0 bytes sent to {where}, a message of {size} bytes was under way" in ran.stdout
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system sends no signal to a thread")
 def test_a_sender_can_be_interrupted_in_the_middle_of_a_handshake() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
 
