@@ -105,8 +105,8 @@ async def test_what_arrived_and_was_not_received_is_still_there_after_the_connec
         assert await server.receive(5) == b"first"
         await server.bell.until(lambda: len(server.link.inbox) == 6)
         cut(one)
-        await server.bell.until(lambda: server.link.epoch == 2 and server.up)
-        await client.bell.until(lambda: client.link.epoch == 2 and client.up)
+        await server.bell.until(lambda: server.link.epoch >= 2 and server.up)
+        await client.bell.until(lambda: client.link.epoch >= 2 and client.up)
         await client.send(b"third")
         assert await server.receive(6) == b"second"
         assert await server.receive(5) == b"third"
@@ -117,8 +117,8 @@ async def test_a_message_cut_off_by_a_loss_is_told_once_and_the_next_establishme
         await client.send(b"half a me")
         await server.bell.until(lambda: len(server.link.inbox) == 9)
         cut(one)
-        await server.bell.until(lambda: server.link.epoch == 2 and server.up)
-        await client.bell.until(lambda: client.link.epoch == 2 and client.up)
+        await server.bell.until(lambda: server.link.epoch >= 2 and server.up)
+        await client.bell.until(lambda: client.link.epoch >= 2 and client.up)
         await client.send(b"a whole message")
         with pytest.raises(ConnectionLost):
             await server.receive(15)

@@ -164,7 +164,7 @@ async def test_a_stranger_who_speaks_no_ISO_disturbs_nobody() -> None:
 async def test_a_lost_ISO_connection_is_told_and_comes_back() -> None:
     async with iso_pair() as (one, two, passive, active):
         one.port.reset(passive)
-        await until(lambda: active.epoch == 2 and active.established)
+        await until(lambda: active.epoch >= 2 and active.established)
         await sent(two, active, b"after")
         await until(lambda: len(passive.inbox))
         assert take(one, passive) == b"after"
@@ -246,7 +246,7 @@ async def test_a_reset_forgets_datagrams_and_the_port_goes_on() -> None:
         await sent(two, second, b"old", (IPv4Address("192.168.0.1"), port))
         await until(lambda: len(first.inbox))
         one.port.reset(first)
-        await until(lambda: first.established and first.epoch == 2)
+        await until(lambda: first.established and first.epoch >= 2)
         assert len(first.inbox) == 0
         await sent(two, second, b"new", (IPv4Address("192.168.0.1"), port))
         await until(lambda: len(first.inbox))

@@ -187,7 +187,7 @@ async def test_a_UDP_port_whose_network_failed_is_opened_again(monkeypatch: pyte
     port = free_port()
     async with plain_station(1) as one:
         link = one.port.establish(datagrams(port))
-        await until(lambda: link.epoch == 2 and link.established)
+        await until(lambda: link.epoch >= 2 and link.established)
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.sendto(b"x", ("127.0.0.1", port))
         await until(lambda: len(link.inbox) == 1)
