@@ -42,7 +42,8 @@ class _Door:
 
 def _door(name: str) -> _Door:
     if not Path(name).is_file():
-        raise ParameterError("no such file", where=name, remedy="Make a project: ouc project new")
+        what = "is no file" if Path(name).exists() else "no such file"
+        raise ParameterError(what, where=name, remedy="Name a project, or make one: ouc project new")
     if not is_database(name):
         raise ParameterError("is not a project file", where=name, remedy=NO_PROJECT)
     with said_clearly(name), connected(name) as connection:

@@ -32,6 +32,7 @@ from ._projects import (
 )
 from ._show import print_json
 from ._usage import UsageError
+from ._words import known_import, known_key, known_method, known_usage
 
 __all__ = ["COMMANDS"]
 
@@ -43,7 +44,7 @@ def import_(
     project: ProjectFile,
     file: File,
     *,
-    as_: Annotated[str, typer.Option("--as", metavar="KIND", help="device, partner, ca or trusted.")],
+    as_: Annotated[str, typer.Option("--as", metavar="KIND", callback=known_import, help="device, partner, ca or trusted.")],
     key: KeyFile = None,
     key_password_file: KeyPassword = None,
     device: DeviceName = None,
@@ -114,7 +115,10 @@ def export(
     ] = False,
     chain: Annotated[bool, typer.Option("--chain", help="Write the certificates up to the root too (crt, pem).")] = False,
     method: Annotated[
-        str | None, typer.Option(help="Encryption of a key in PEM: aes-256 (the default), aes-192, aes-128, 3des.")
+        str | None,
+        typer.Option(
+            callback=known_method, help="Encryption of a key in PEM: aes-256 (the default), aes-192, aes-128, 3des."
+        ),
     ] = None,
     user: User = "admin",
     password_file: PasswordFile = None,
@@ -150,10 +154,10 @@ def csr(
     number: Annotated[
         int | None, typer.Option("--id", metavar="ID", help="Ask for a successor of this ID, with its key.")
     ] = None,
-    usage: Annotated[str, typer.Option(metavar="USAGE", help="As for 'ouc cert new'.")] = "tls",
+    usage: Annotated[str, typer.Option(metavar="USAGE", callback=known_usage, help="As for 'ouc cert new'.")] = "tls",
     cn: Annotated[str | None, typer.Option("--cn", metavar="NAME", help="Common name of the subject.")] = None,
     san: San = None,
-    key: Annotated[str | None, typer.Option("--key", metavar="KIND", help="Key kind.")] = None,
+    key: Annotated[str | None, typer.Option("--key", metavar="KIND", callback=known_key, help="Key kind.")] = None,
     device: DeviceName = None,
     user: User = "admin",
     password_file: PasswordFile = None,
@@ -175,7 +179,7 @@ def sign(
     file: Annotated[Path, typer.Argument(metavar="CSR", help="The request, PEM or DER.")],
     *,
     issuer: Annotated[int, typer.Option(metavar="ID", min=1, help="The CA that signs.")],
-    usage: Annotated[str, typer.Option(metavar="USAGE", help="As for 'ouc cert new'.")] = "tls",
+    usage: Annotated[str, typer.Option(metavar="USAGE", callback=known_usage, help="As for 'ouc cert new'.")] = "tls",
     san: San = None,
     days: Days = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the certificate too.")] = None,

@@ -13,6 +13,7 @@ from ..certs import rollout as rolled_out
 from ._projects import Json, Number, PasswordFile, ProjectFile, User, Wide, as_json, note, opened, say, write
 from ._show import print_json, table
 from ._usage import UsageError, looking
+from ._words import known_reason
 
 __all__ = ["COMMANDS"]
 
@@ -22,7 +23,10 @@ def revoke(
     number: Number,
     *,
     reason: Annotated[
-        str, typer.Option(metavar="REASON", help="key-compromise, superseded, cessation-of-operation, …")
+        str,
+        typer.Option(
+            metavar="REASON", callback=known_reason, help="key-compromise, superseded, cessation-of-operation, …"
+        ),
     ] = "unspecified",
     user: User = "admin",
     password_file: PasswordFile = None,

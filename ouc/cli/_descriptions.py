@@ -49,9 +49,9 @@ def default_profile(place: str) -> str:
     return "Python" if _is_toml(_split(place)[0]) else "S7-1500"
 
 
-def _all(file: Path) -> Mapping[str, Description]:
+def _all(file: Path, code_page: str) -> Mapping[str, Description]:
     if not _is_toml(file):
-        found = [one for one in load(file).structures() if isinstance(one.value, Description)]
+        found = [one for one in load(file, code_page=code_page).structures() if isinstance(one.value, Description)]
         shared = {one.name for one in found if sum(other.name == one.name for other in found) > 1}
         # A name that two blocks use is told apart by the block in front of it.
         return {
@@ -67,14 +67,18 @@ def _all(file: Path) -> Mapping[str, Description]:
         raise ParameterError(f"cannot be read: {error.strerror}", where=str(file)) from None
 
 
-def descriptions(place: str) -> list[Named]:
+def descriptions(place: str, *, code_page: str = "cp1252") -> list[Named]:
     """The description that `FILE#variable` names, or all of `FILE`.
+
+    Args:
+        place: As it was typed.
+        code_page: How a source without byte order mark is read.
 
     Raises:
         ParameterError: No such file or variable, an error in the file, or no description in it.
     """
     file, name = _split(place)
-    known = _all(file)
+    known = _all(file, code_page)
     found = [
         Named(file, key, value, tuple(other for this, other in known.items() if this != key))
         for key, value in known.items()
@@ -91,7 +95,7 @@ def descriptions(place: str) -> list[Named]:
     raise ParameterError(what, where=str(file), remedy=f"It holds {held}" if held else "It holds no TCON_ structure")
 
 
-def area(place: str | None, length: int) -> Area | None:
+def area(place: str | None, length: int, *, code_page: str) -> Area | None:
     """The area at DATA that `FILE#block` names, with its LEN; None if none is named.
 
     Raises:
@@ -99,15 +103,15 @@ def area(place: str | None, length: int) -> Area | None:
     """
     if place is None:
         return None
-    block = block_at(place)
+    block = block_at(place, code_page=code_page)
     return Area(layout=block.layout, length=length, optimized=block.optimized)
 
 
-def block_at(place: str) -> Block:
+def block_at(place: str, *, code_page: str) -> Block:
     """The data block or type that `FILE#block` names.
 
     Raises:
         ParameterError: No such file or block, several and none is named, or an error in it.
     """
     file, name = _split(place)
-    return load(file).declaration(name)
+    return load(file, code_page=code_page).declaration(name)

@@ -80,6 +80,7 @@ class Options:
     retry_first: float | None = None
     retry_max: float | None = None
     check_address: bool | None = None
+    code_page: str = "cp1252"
 
     @property
     def active(self) -> bool:
@@ -337,7 +338,7 @@ def _described(options: Options, source: str) -> End:
         raise UsageError(
             "--connect and --trust exclude each other", remedy="The references stand in the description"
         )
-    found = descriptions(source)
+    found = descriptions(source, code_page=options.code_page)
     if len(found) > 1:
         names = ", ".join(one.name for one in found)
         raise UsageError(

@@ -12,6 +12,7 @@ import attrs
 
 from ..errors import OUCError, ParameterError
 from ..s7 import Array, DataBlock, Image, Record, Scalar, String, Struct, Type, Unfit, WString, leaves, literal, parse
+from ._usage import UsageError
 
 __all__ = ["address", "assign", "lines", "plain", "written"]
 
@@ -30,9 +31,7 @@ def assign(db: DataBlock, assignment: str, *, where: str) -> None:
     # The first equals sign outside quotes: names in quotes may hold one, and so may the value.
     match = re.match(r'((?:"[^"]*"|[^"=])+)=', assignment)
     if match is None:
-        raise ParameterError(
-            f"--set {assignment}: write it as PATH=VALUE", where=where, remedy="Such as Motor.Speed=1500"
-        )
+        raise UsageError("write it as PATH=VALUE", where=f"{where}: --set {assignment}", remedy="Such as Motor.Speed=1500")
     path, typed = match[1].strip(), assignment[match.end() :].strip()
     try:
         db[path] = _value(db.type_at(path), path, typed)

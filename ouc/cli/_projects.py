@@ -18,6 +18,8 @@ from ..certs import Entry, Project
 from ..errors import ParameterError
 from ..visible import logger
 from ._show import note, print_json, say, table
+from ._usage import UsageError
+from ._words import known_entry
 
 __all__ = [
     "MORE", "Days", "DeviceName", "Json", "KeyPassword", "Moment", "Number", "Output", "PasswordFile", "ProjectFile", "San",
@@ -47,6 +49,7 @@ San = Annotated[
     list[str] | None,
     typer.Option(
         metavar="IP:…|DNS:…|URI:…",
+        callback=known_entry,
         help="An entry of the subjectAltName, also EMAIL:…, RID:OID or OTHER:OID=TEXT; may be repeated.",
     ),
 ]
@@ -98,7 +101,7 @@ def moment_of(text: str | None, option: str) -> datetime | None:
     try:
         found = None if text is None else datetime.fromisoformat(text)
     except ValueError:
-        raise ParameterError(f"{text!r} is no time", where=option, remedy="Write 2026-12-01 or 2026-12-01T06:00") from None
+        raise UsageError(f"{text!r} is no time", where=option, remedy="Write 2026-12-01 or 2026-12-01T06:00") from None
     return found if found is None or found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv4Address
-from typing import Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
 from .. import profiles
 from ..errors import OUCError, ParameterError
+from ..s7 import codepage, quoted
 from ._show import complain
 
-__all__ = ["COULD_NOT_LOOK", "UsageError", "in_one_line", "ipv4", "known_profile", "looking"]
+__all__ = [
+    "COULD_NOT_LOOK", "CodePage", "UsageError", "among", "in_one_line", "ipv4", "judged", "known_profile", "looking",
+]  # fmt: skip
 
 #: Exit status of a command that looks for something and could not; 1 is for what it found.
 COULD_NOT_LOOK: Final = 3
@@ -25,14 +28,42 @@ class UsageError(ParameterError):
     """The words are wrong or do not go together, and nothing was begun; exit status 2, as for an unknown option."""
 
 
-def known_profile(_: typer.Context, parameter: typer.CallbackParam, name: str | None) -> str | None:
-    """Callback of an option that names a firmware; an empty name is a device without one."""
-    if name:
-        try:
-            profiles.profile(name)
-        except ParameterError as error:
-            raise UsageError(error.failure.what, where=parameter.opts[0], remedy=error.failure.remedy) from None
-    return name
+def judged(judge: Callable[[str], object]) -> Callable[[typer.Context, typer.CallbackParam, Any], Any]:
+    """Callback of an option whose values can be judged by themselves, before any file is opened.
+
+    Args:
+        judge: Raises a ParameterError about what was typed. Of an option that may be repeated it judges each.
+    """
+
+    def callback(_: typer.Context, parameter: typer.CallbackParam, typed: Any) -> Any:
+        for one in (typed,) if isinstance(typed, str) else typed or ():
+            try:
+                judge(one)
+            except ParameterError as error:
+                raise UsageError(error.failure.what, where=parameter.opts[0], remedy=error.failure.remedy) from None
+        return typed
+
+    return callback
+
+
+def among(what: str, words: Iterable[str]) -> Callable[[typer.Context, typer.CallbackParam, Any], Any]:
+    """Callback of an option that takes one of these words."""
+    known = tuple(words)
+
+    def judge(word: str) -> None:
+        if word not in known:
+            raise ParameterError(f"{what} {quoted(word[:100])} is not known", remedy=f"Choose among {', '.join(known)}")
+
+    return judged(judge)
+
+
+def _profile(name: str) -> None:
+    if name:  # an empty name is a device without one
+        profiles.profile(name)
+
+
+known_profile: Final = judged(_profile)
+known_page: Final = judged(codepage)
 
 
 def ipv4(_: typer.Context, parameter: typer.CallbackParam, typed: str | None) -> str | None:
@@ -42,6 +73,15 @@ def ipv4(_: typer.Context, parameter: typer.CallbackParam, typed: str | None) ->
     except ValueError:
         raise UsageError(f"{typed} is no IPv4 address", where=parameter.opts[0], remedy="Write 192.168.0.1") from None
     return typed
+
+
+CodePage = Annotated[
+    str,
+    typer.Option(
+        "--code-page", metavar="NAME", callback=known_page,
+        help="The Windows code page of the engineering PC: how sources without byte order mark are read.",
+    ),
+]  # fmt: skip
 
 
 def looking(command: _F) -> _F:

@@ -254,12 +254,12 @@ def kept(output: Path | None, mode: str) -> Iterator[BinaryIO | None]:
             yield cast(BinaryIO, file)
 
 
-def layout(place: str) -> Block:
+def layout(place: str, code_page: str) -> Block:
     """The block or type that `--data FILE#block` names.
 
     Raises:
         ParameterError: No such file or block, an error in it, or it has no byte image.
     """
-    declaration = block_at(place)
+    declaration = block_at(place, code_page=code_page)
     bytes(declaration.data())
     return declaration

@@ -30,18 +30,26 @@ from ._projects import (
 )
 from ._show import print_json, table
 from ._usage import UsageError
+from ._words import known_hash, known_key, known_role, known_usage
 
 __all__ = ["register"]
 
 CommonName = Annotated[str | None, typer.Option("--cn", metavar="NAME", help="Common name of the subject.")]
 IssuerOption = Annotated[str | None, typer.Option("--issuer", metavar="ID|self", help="The CA that signs, or 'self'.")]
 KeyKind = Annotated[
-    str | None, typer.Option("--key", metavar="KIND", help="ec-p256, ec-p384, rsa-2048, rsa-4096 (rsa-1024 with --legacy).")
+    str | None,
+    typer.Option(
+        "--key", metavar="KIND", callback=known_key, help="ec-p256, ec-p384, rsa-2048, rsa-4096 (rsa-1024 with --legacy)."
+    ),
 ]
-Hash = Annotated[str | None, typer.Option("--hash", metavar="HASH", help="sha256, sha384, sha512 (sha1 with --legacy).")]
+Hash = Annotated[
+    str | None,
+    typer.Option("--hash", metavar="HASH", callback=known_hash, help="sha256, sha384, sha512 (sha1 with --legacy)."),
+]
 Legacy = Annotated[bool, typer.Option("--legacy", help="Allow SHA-1 and RSA 1024, for partners that know nothing better.")]
 UsedAs = Annotated[
-    str | None, typer.Option("--used-as", metavar="ROLE", help="device, web or trusted; by default what fits.")
+    str | None,
+    typer.Option("--used-as", metavar="ROLE", callback=known_role, help="device, web or trusted; by default what fits."),
 ]
 Device = Annotated[str, typer.Argument(metavar="DEVICE", help="Name of the device.")]
 
@@ -68,7 +76,10 @@ def new(
     *,
     usage: Annotated[
         str,
-        typer.Option(metavar="USAGE", help="tls, tls-server, tls-client, web, opcua, opcua-client, opcua-client-server or ca."),
+        typer.Option(
+            metavar="USAGE", callback=known_usage,
+            help="tls, tls-server, tls-client, web, opcua, opcua-client, opcua-client-server or ca.",
+        ),
     ],
     issuer: IssuerOption = None,
     cn: CommonName = None,

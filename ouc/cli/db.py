@@ -10,11 +10,11 @@ import attrs
 import typer
 
 from ..errors import OUCError, ParameterError
-from ..s7 import MAX_IMAGE, Array, Opaque, Struct, Type, Unfit, codepage, leaves, spelled
+from ..s7 import MAX_IMAGE, Array, Opaque, Struct, Type, Unfit, leaves, spelled
 from ..source import Block, DataBlock, SourceFile, load
 from ._members import address, assign, plain, written
 from ._show import complain, console, print_json, table
-from ._usage import UsageError, looking
+from ._usage import CodePage, UsageError, looking
 
 __all__ = ["register"]
 
@@ -28,7 +28,6 @@ Constants = Annotated[
     list[str] | None,
     typer.Option("--constant", "-c", metavar="NAME=VALUE", help="The value of a constant in quotes in FILE."),
 ]
-CodePage = Annotated[str, typer.Option(metavar="NAME", help="The Windows code page of the engineering PC.")]
 Standard = Annotated[
     bool, typer.Option("--standard", help="Take the block as one with standard access, whatever FILE says.")
 ]
@@ -173,10 +172,6 @@ def _load(
         if not equals:
             raise UsageError("write it as NAME=VALUE", where=f"--constant {constant}")
         given[name.strip().strip('"')] = value.strip()
-    try:
-        codepage(code_page)
-    except ParameterError as error:
-        raise UsageError(error.failure.what, where="--code-page", remedy=error.failure.remedy) from None
     optimized = False if standard else None
     return load(file, *(others or ()), constants=given, code_page=code_page, optimized=optimized)
 

@@ -27,16 +27,21 @@ from ._projects import (
 )
 from ._show import print_json, table
 from ._usage import UsageError, known_profile
+from ._words import known_address, known_policy
 
 __all__ = ["register"]
 
 Name = Annotated[str, typer.Argument(metavar="DEVICE", help="Name of the device.")]
 Addresses = Annotated[
-    list[str] | None, typer.Option("--address", "-a", metavar="IP", help="An IP address; may be repeated.")
+    list[str] | None,
+    typer.Option("--address", "-a", metavar="IP", callback=known_address, help="An IP address; may be repeated."),
 ]
 Names = Annotated[list[str] | None, typer.Option("--dns", metavar="NAME", help="A DNS name; may be repeated.")]
 Policy = Annotated[
-    str | None, typer.Option(metavar="POLICY", help="Revocation lists: off (as a CPU), if-present or required.")
+    str | None,
+    typer.Option(
+        metavar="POLICY", callback=known_policy, help="Revocation lists: off (as a CPU), if-present or required."
+    ),
 ]
 
 Profile = Annotated[

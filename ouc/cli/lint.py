@@ -15,7 +15,7 @@ from ._descriptions import Named, area, default_profile, descriptions
 from ._devices import Known, known
 from ._projects import PasswordFile, User, opened
 from ._show import console, print_json, table
-from ._usage import UsageError, ipv4, known_profile, looking
+from ._usage import CodePage, UsageError, ipv4, known_profile, looking
 
 __all__ = ["register"]
 
@@ -62,6 +62,7 @@ def lint(
     user: User = "admin",
     device_a: Device = None,
     device_b: Device = None,
+    code_page: CodePage = "cp1252",
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Check connection descriptions: each side, and with two files what only the pair shows.
@@ -71,14 +72,14 @@ def lint(
     to the certificates on the devices. The exit status is 1 if there are errors.
     """
     devices = _devices(project, password_file, user, device_a, device_b)
-    ours = _sides(a, profile_a, address_a, data_a, len_a, devices.get(device_a or ""))
+    ours = _sides(a, profile_a, address_a, data_a, len_a, devices.get(device_a or ""), code_page)
     if b is None:
         if data_b or len_b or profile_b or address_b or device_b:
             raise UsageError("options of side B need side B", remedy="Name its file behind the first one")
         findings = [_Told(named.name, one) for named, side in ours for one in _alone(side)]
         pairs: list[tuple[str, str]] = []
     else:
-        theirs = _sides(b, profile_b, address_b, data_b, len_b, devices.get(device_b or ""))
+        theirs = _sides(b, profile_b, address_b, data_b, len_b, devices.get(device_b or ""), code_page)
         findings, pairs = _both(ours, theirs)
     errors = sum(told.finding.is_error for told in findings)
     if as_json:
@@ -109,11 +110,12 @@ def _devices(project: Path | None, password_file: Path | None, user: str, *names
 
 
 def _sides(
-    place: str, profile: str | None, address: str | None, data: str | None, length: int, device: Known | None
+    place: str, profile: str | None, address: str | None, data: str | None, length: int, device: Known | None,
+    code_page: str,
 ) -> list[tuple[Named, Side]]:
     if length and data is None:
         raise UsageError("LEN needs an area", remedy="Name the block with --data-a or --data-b")
-    shared = area(data, length)
+    shared = area(data, length, code_page=code_page)
     held = device.addresses if device else ()
     return [
         (
@@ -129,7 +131,7 @@ def _sides(
                 data=shared,
             ),
         )
-        for named in descriptions(place)
+        for named in descriptions(place, code_page=code_page)
     ]
 
 

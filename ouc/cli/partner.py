@@ -14,6 +14,7 @@ from ..source import block_of, emit, save
 from ..visible import visible
 from ._descriptions import Named, descriptions
 from ._show import note
+from ._usage import CodePage
 
 __all__ = ["register"]
 
@@ -54,13 +55,14 @@ def partner(
         str, typer.Option(metavar="NAME", help="Name of the data block in a source.")
     ] = "Partner_Connection_Parameters",
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Where to.")] = None,
+    code_page: CodePage = "cp1252",
 ) -> None:
     """Turn connection descriptions into those of the other side: roles and ports swapped, references exchanged.
 
     The other sides of several descriptions are taken to be on one device, so an ID that is taken is replaced by a free
     one. What the result lacks, such as the address of the device, is told on standard error.
     """
-    found = [one for place in files for one in descriptions(place)]
+    found = [one for place in files for one in descriptions(place, code_page=code_page)]
     turned = partners(
         (one.value for one in found),
         own_address=address,

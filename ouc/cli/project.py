@@ -12,10 +12,13 @@ from ..certs import Project
 from ._projects import Json, Output, PasswordFile, ProjectFile, User, done, listing, new_password, note, opened, say
 from ._show import print_json, table
 from ._usage import UsageError, looking
+from ._words import known_right
 
 __all__ = ["register"]
 
-Right = Annotated[str, typer.Option(metavar="RIGHT", help="administrator, standard or diagnostics.")]
+Right = Annotated[
+    str, typer.Option(metavar="RIGHT", callback=known_right, help="administrator, standard or diagnostics.")
+]
 
 
 def register(app: typer.Typer) -> None:

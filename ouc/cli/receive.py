@@ -12,9 +12,9 @@ from ..errors import ConnectionLost, OUCError
 from ..params import Description
 from ._end import End, Options, settle
 from ._partners import CA, Cert, DeviceName, Key, Own, PasswordFile, ProjectFile, Trusted
-from ._projects import say
+from ._projects import note, say
 from ._screen import Screen
-from ._usage import UsageError
+from ._usage import CodePage, UsageError
 from ._wire import (
     ISO,
     UDP,
@@ -67,6 +67,7 @@ def receive(
     ] = False,
     partner: Partner = None,
     data: Data = None,
+    code_page: CodePage = "cp1252",
     size: Annotated[
         int | None,
         typer.Option("--size", min=1, max=16_777_216, metavar="N", help="Messages of N bytes; otherwise as they come."),
@@ -105,11 +106,12 @@ def receive(
             cert=cert, key=key, password_file=password_file, tls=tls, plain=plain, iso=iso, udp=udp,
             local_tsap=local_tsap, remote_tsap=remote_tsap, partner=partner, require=require,
             check_address=check_address, retry_first=retry_first, retry_max=retry_max, local_port=local_port,
+            code_page=code_page,
         )
     )  # fmt: skip
     if size is not None and data is not None:
         raise UsageError("--size and --data exclude each other", remedy="The block's size is that of its bytes")
-    shape = layout(data) if data is not None else None
+    shape = layout(data, code_page) if data is not None else None
     with kept(output, "ab") as opened:
         screen = Screen(
             say=say, protocol=end.protocol, as_json=as_json, as_hex=as_hex, layout=shape, output=opened
@@ -120,6 +122,8 @@ def receive(
         except KeyboardInterrupt:
             screen.line(f"interrupted: {screen.messages} messages, {screen.received} bytes received")
             raise typer.Exit(screen.exit_status) from None
+    if not in_time and count is None and not screen.messages:
+        note(f"nothing came within {timeout or 0:g} s")
     if count is not None and screen.messages < count:
         why = f"came within {timeout or 0:g} s" if not in_time else "came before the partner left"
         raise ConnectionLost(

@@ -32,7 +32,7 @@ from ._members import assign
 from ._partners import CA, Cert, DeviceName, Key, Own, PasswordFile, ProjectFile, Trusted
 from ._projects import note, say
 from ._screen import Screen, told
-from ._usage import UsageError
+from ._usage import CodePage, UsageError
 from ._wire import (
     ISO,
     UDP,
@@ -101,6 +101,7 @@ def send(
         typer.Option("--set", metavar="PATH=VALUE", help="Change a member of --data first; may be repeated."),
     ] = None,
     output: Save = None,
+    code_page: CodePage = "cp1252",
     echo: Annotated[bool, typer.Option("--echo", help="Wait for the same bytes to come back, and compare.")] = False,
     count: Count = None,
     hold: Annotated[bool, typer.Option("--hold", help="Keep the connection up until Ctrl-C or --timeout.")] = False,
@@ -137,7 +138,7 @@ def send(
             role="active", target=partner, connect=connect, project=project, device=device, own=own, trust=trust, ca=ca,
             cert=cert, key=key, password_file=password_file, tls=tls, plain=plain, iso=iso, udp=udp,
             local_tsap=local_tsap, remote_tsap=remote_tsap, local_port=local_port, check_address=check_address,
-            retry_first=retry_first, retry_max=retry_max,
+            retry_first=retry_first, retry_max=retry_max, code_page=code_page,
         )
     )  # fmt: skip
     if connect is not None and not end.active and not end.udp:
@@ -145,7 +146,7 @@ def send(
     _check(end, hold=hold, holds=holds, echo=echo, when_down=when_down)
     if not holds and (retry_first is not None or retry_max is not None):
         raise UsageError("--retry-first is about a connection that is kept up", remedy="Give --hold or --repeat")
-    message = _message(file, text, data, values or [])
+    message = _message(file, text, data, values or [], code_page)
     if count is None and repeat is None:
         count = 1
     with kept(output, "wb") as opened:
@@ -186,12 +187,12 @@ def _check(end: End, *, hold: bool, holds: bool, echo: bool, when_down: WhenDown
         raise UsageError("no partner is named", where="HOST:PORT", remedy="Name who is to get the datagrams")
 
 
-def _message(file: Path | None, text: str | None, data: str | None, values: list[str]) -> bytes:
+def _message(file: Path | None, text: str | None, data: str | None, values: list[str], code_page: str) -> bytes:
     """What is to be sent."""
     if data is not None:
         if file is not None or text is not None:
             raise UsageError("--data excludes --file and --hex", remedy="Leave one of them out")
-        block = block_at(data).data()
+        block = block_at(data, code_page=code_page).data()
         for assignment in values:
             assign(block, assignment, where=data)
         return bytes(block)

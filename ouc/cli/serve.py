@@ -12,9 +12,9 @@ from ..errors import ConnectionLost, OUCError
 from ..params import Description
 from ._end import End, Options, settle
 from ._partners import CA, Cert, DeviceName, Key, Own, PasswordFile, ProjectFile, Trusted
-from ._projects import say
+from ._projects import note, say
 from ._screen import Screen
-from ._usage import UsageError
+from ._usage import CodePage, UsageError
 from ._wire import (
     ISO,
     UDP,
@@ -65,6 +65,7 @@ def serve(
     ] = False,
     partner: Partner = None,
     data: Data = None,
+    code_page: CodePage = "cp1252",
     as_hex: Annotated[bool, typer.Option("--hex", help="Show all received bytes in hex.")] = False,
     file: Input = None,
     output: Save = None,
@@ -94,13 +95,14 @@ def serve(
             role="passive", target=local, connect=connect, project=project, device=device, own=own, trust=trust, ca=ca,
             cert=cert, key=key, password_file=password_file, tls=tls, plain=plain, iso=iso, udp=udp,
             local_tsap=local_tsap, remote_tsap=remote_tsap, partner=partner, require=require,
+            code_page=code_page,
         )
     )  # fmt: skip
     if end.active:
         raise UsageError(
             "only a passive end serves", where=str(connect), remedy="Set ActiveEstablished to FALSE, or use `ouc send`"
         )
-    shape = layout(data) if data is not None else None
+    shape = layout(data, code_page) if data is not None else None
     greeting = read_input(file, None) or b""
     if greeting and end.udp:
         raise UsageError("--file and --udp exclude each other", remedy="A datagram has no beginning to greet at")
@@ -114,6 +116,8 @@ def serve(
         except KeyboardInterrupt:
             screen.line(f"interrupted: {screen.received} bytes received, partners served: {server.served}")
             raise typer.Exit(screen.exit_status) from None
+    if not in_time and count is None and not server.served:
+        note(f"no {'datagram' if end.udp else 'partner'} came within {timeout or 0:g} s")
     if not in_time and count is not None:
         what = "datagrams" if end.udp else "partners"
         raise ConnectionLost(

@@ -9,7 +9,7 @@ import typer
 from .. import status as words
 from ..s7 import quoted
 from ..status import StatusRow
-from ._show import console, print_json, table
+from ._show import console, note, print_json, table
 from ._usage import UsageError
 
 __all__ = ["register"]
@@ -30,9 +30,13 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Explain a STATUS word: meaning, likely causes, remedy."""
-    if (code is not None) + every + (block is not None) != 1:
+    if every and (code is not None or block is not None):
+        raise UsageError("--all is every word of every block", remedy="Leave it out, or the code and --block")
+    if code is None and block is None and not every:
         raise UsageError("nothing to explain", remedy="Give one of: a code, --all, --block NAME")
     rows = (_row(code),) if code is not None else _rows(block)
+    if code is not None and block is not None and rows[0] not in _rows(block):
+        note(f"{block} does not show {rows[0].code}")
     if as_json:
         shown = [_machine(row) for row in rows]
         print_json(shown[0] if code is not None else shown)

@@ -86,7 +86,8 @@ class SourceFile:
         if name is None:
             names = list(self.blocks) or list(self.types)
             if len(names) != 1:
-                what = f"holds {', '.join(names)}: name one" if names else "holds no data block"
+                some = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+                what = f"holds {some}: name one" if names else "holds no data block"
                 raise ParameterError(what, where=self.name)
             name = names[0]
         found = self._find(name)

@@ -7,7 +7,7 @@ and a chain of a thousand types end in the same clear error as any nesting that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import attrs
 
@@ -80,6 +80,8 @@ class Library:
         if known is None:
             self._declared[key] = (block, source)
             if block.kind == "VALUES":
+                lines = (line for section in block.sections for line in section.lines)
+                _names_once(lines, Scope(source))
                 self.constants.add(block)
         elif known[1] is source:
             where = Scope(source).wrong_at(block.name.line, block.name.column, "").failure.where
@@ -257,12 +259,8 @@ class Library:
         self, lines: Sequence[Line], scope: Scope, depth: int, *, by_reference: bool = False
     ) -> Iterator[Member]:
         """The members of some declarations; with `by_reference` structured ones are pointers of six bytes."""
-        seen: set[str] = set()
+        _names_once(lines, scope)
         for line in lines:
-            for name in line.names:
-                if name.text.casefold() in seen:
-                    raise scope.wrong_at(name.line, name.column, f"{name.text} is declared twice")
-                seen.add(name.text.casefold())
             versioned = "LibVersion" in line.attributes
             kind = self.type_of(line.type, attrs.evolve(scope, versioned=True) if versioned else scope, depth)
             if by_reference and isinstance(kind, Struct | Array | String | WString):
@@ -284,6 +282,14 @@ class Library:
         if not scope.wide_bounds and not -32768 <= low <= high <= 32767:
             raise scope.wrong(pair[0], f"{low}..{high} are no bounds: -32768 to 32767, the lower one first")
         return low, high
+
+
+def _names_once(lines: Iterable[Line], scope: Scope) -> None:
+    seen: set[str] = set()
+    for name in (name for line in lines for name in line.names):
+        if name.text.casefold() in seen:
+            raise scope.wrong_at(name.line, name.column, f"{name.text} is declared twice")
+        seen.add(name.text.casefold())
 
 
 def _local(sections: Sequence[Section]) -> dict[str, int | str]:

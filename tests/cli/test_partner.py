@@ -81,3 +81,14 @@ def test_a_connection_of_the_network_view_has_no_partner_to_derive(tmp_path: Pat
     error = run("partner", file).error
     assert isinstance(error, ParameterError)
     assert error.status == 0x809A
+
+
+def test_sources_in_the_engineering_station_s_code_page_are_read_by_every_command(tmp_path: Path) -> None:
+    text = PLC_1.read_text("utf-8-sig").replace("Server IP_V4_ConnectionSEC", "síť")
+    side = tmp_path / "side.db"
+    side.write_bytes(text.encode("cp1250"))
+    for command in (("lint",), ("partner", "--address", "192.168.0.1", "--own", "11")):
+        words = (command[0], f"{side}#síť", *command[1:])
+        assert "there is no connection description" in (run(*words).stderr or str(run(*words).error))
+        ran = run(*words, "--code-page", "cp1250")
+        assert (ran.error, ran.stderr) == (None, "")

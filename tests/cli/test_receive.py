@@ -315,3 +315,11 @@ def test_a_datagram_may_be_repeated(monkeypatch: Any) -> None:
         ran = run("send", receiver.where, "--udp", "--hex", "0102", "--repeat", 0.001, "--count", 3)
     assert (ran.exit_code, ran.error) == (0, None)
     assert ran.stdout.startswith("6 bytes sent to")
+
+
+@pytest.mark.parametrize("command", ["receive", "serve"])
+@pytest.mark.parametrize("words", [("--plain",), ("--udp",)])
+def test_a_wait_that_ended_with_nobody_there_says_so(command: str, words: tuple[str, ...]) -> None:
+    ran = run(command, LOCAL, *words, "--timeout", 0.01)
+    assert (ran.exit_code, ran.error) == (0, None)
+    assert "came within 0.01 s" in ran.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ouc.errors import ParameterError
-from ouc.status import ROWS, of_block
+from ouc.status import BLOCKS, ROWS, Status, of_block
 
 from .commands import run
 
@@ -46,7 +46,7 @@ def test_the_words_of_one_block_are_listed() -> None:
     ("arguments", "part"),
     [
         (["zz"], "no STATUS word"),
-        (["80E4", "--all"], "nothing to explain"),
+        (["80E4", "--all"], "--all is every word"),
         ([], "nothing to explain"),
         (["--block", "TSENDX"], "there is no block"),
     ],
@@ -62,3 +62,13 @@ def test_a_word_names_every_block_whose_list_has_it() -> None:
         for row in run("status", "--block", block, "--json").json:
             assert block in row["blocks"]
     assert "TSEND_C" in run("status", "80E4").stdout
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_word_of_a_block_is_explained_as_the_word_is_and_the_block_that_does_not_show_it_is_told(block: str) -> None:
+    shown = of_block(block)
+    for row in (shown[0], shown[-1], ROWS[Status(0x80E4)]):
+        ran = run("status", str(row.code), "--block", block)
+        assert ran.exit_code == 0
+        assert ran.stdout == run("status", str(row.code)).stdout
+        assert (f"{block} does not show {row.code}" in ran.stderr) == (row not in shown)

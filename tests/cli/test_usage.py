@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
+from ouc.cli import cert, device, lint, partner, project, send
 from ouc.cli._partners import Target, place
 from ouc.cli._usage import UsageError
 
@@ -47,6 +50,7 @@ MISTAKES: list[tuple[object, ...]] = [
     ("lint", "side.db", "--profile-a", "S7-400"),
     ("lint", "side.db", "--address-a", "here"),
     ("device", "add", "plant.ouc", "PLC-1", "--profile", "nonsense 1"),
+    ("cert", "new", "plant.ouc", "--usage", "nonsense"),
 ]
 
 
@@ -56,6 +60,32 @@ def test_a_mistake_in_the_words_ends_with_2_and_one_line(words: tuple[object, ..
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
     assert done.stderr
+
+
+@pytest.mark.parametrize("words", [
+    ("device", "add", "plant.ouc", "PLC-1", "--address", "1.2.3.999"),
+    ("device", "set", "plant.ouc", "PLC-1", "--revocation", "perhaps"),
+    ("cert", "new", "plant.ouc", "--usage", "nonsense"),
+    ("cert", "new", "plant.ouc", "--usage", "tls", "--key", "rsa-17"),
+    ("cert", "new", "plant.ouc", "--usage", "tls", "--hash", "md5"),
+    ("cert", "new", "plant.ouc", "--usage", "tls", "--san", "DNS:good", "--san", "IP:1.2.3.999"),
+    ("cert", "import", "plant.ouc", "ca.pem", "--as", "friend"),
+    ("cert", "assign", "plant.ouc", "5", "PLC-1", "--used-as", "hat"),
+    ("cert", "export", "plant.ouc", "5", "-o", "x.pem", "--method", "rot13"),
+    ("cert", "revoke", "plant.ouc", "5", "--reason", "nonsense"),
+    ("project", "user", "add", "plant.ouc", "anna", "--right", "king"),
+    ("lint", "side.db", "--code-page", "utf-8"),
+    ("partner", "side.db", "--code-page", "cp932"),
+    ("send", "127.0.0.1:1", "--plain", "--data", "side.db", "--code-page", "nonsense"),
+])  # fmt: skip
+def test_a_value_that_no_file_could_make_right_is_a_mistake_in_the_words(words: tuple[str, ...]) -> None:
+    app = typer.Typer()
+    for module in (cert, device, project, lint, partner, send):
+        module.register(app)
+    ran = CliRunner().invoke(app, words)
+    assert isinstance(ran.exception, UsageError)
+    assert ran.exception.failure.where.startswith("--")
+    assert ran.exception.failure.remedy
 
 
 def test_a_failure_ends_with_1() -> None:

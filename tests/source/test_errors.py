@@ -272,3 +272,16 @@ def test_one_broken_block_does_not_hide_the_others() -> None:
     assert file.block("Y")["Größe"] == 5
     with pytest.raises(ParameterError, match="'Missing' is not known"):
         file.block("X")
+
+
+def test_a_value_of_a_named_value_type_that_is_declared_twice_is_refused() -> None:
+    text = 'TYPE\n"Mode" : Int (idle := 0, run := 5, RUN := 6);\nEND_TYPE\n' + HEAD
+    with pytest.raises(ParameterError, match="RUN is declared twice") as caught:
+        loads(text + 'STRUCT\n m : "Mode" := run;\nEND_STRUCT;\nBEGIN\nEND_DATA_BLOCK\n', "x.db").block()
+    assert caught.value.failure.where.startswith("x.db:2:")
+
+
+def test_a_file_of_ten_thousand_blocks_names_a_few_of_them() -> None:
+    many = "".join(f'DATA_BLOCK "D{number}"\nSTRUCT\n x : Int;\nEND_STRUCT;\nBEGIN\nEND_DATA_BLOCK\n' for number in range(100))
+    with pytest.raises(ParameterError, match="D7 and 92 more: name one"):
+        loads(many).block()
