@@ -45,7 +45,10 @@ class MemoryBacking:
 
     def backup(self, target: str) -> None:
         """Refused: what is only in memory has no file to copy."""
-        raise ParameterError("a project in memory cannot be copied into a file", where=target)
+        raise ParameterError(
+            "a project in memory cannot be copied into a file", where=target,
+            remedy="Make it in a file: ouc project new",
+        )
 
     def damage(self) -> tuple[str, ...]:
         """Nothing can be damaged."""

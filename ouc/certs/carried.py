@@ -83,7 +83,10 @@ def _replace(name: str, data: bytes) -> None:
         finally:
             Path(draft).unlink(missing_ok=True)
     except OSError as error:
-        raise ParameterError(error.strerror or "cannot be written", where=name) from error
+        raise ParameterError(
+            error.strerror or "cannot be written", where=name,
+            remedy="Check the name, the folder and the permissions",
+        ) from error
 
 
 def _salt_of(name: str, password: str | bytes) -> bytes | None:
@@ -146,7 +149,10 @@ def _unseal(key: bytes, first: bytes, body: bytes, name: str) -> bytes:
     try:
         return unseal_bytes(key, body, first)
     except ParameterError:
-        raise ParameterError("wrong password, or a damaged device file", where=name) from None
+        raise ParameterError(
+            "wrong password, or a damaged device file", where=name,
+            remedy="Give the password of this file (--password-file); otherwise download it again: ouc device download",
+        ) from None
 
 
 def _store(document: dict[str, Any]) -> DeviceStore:
@@ -184,7 +190,10 @@ class _File:
         if password is None and "scrypt" in header:
             raise ParameterError("the device file is protected by a password", where=name, remedy="Give its password")
         if password is not None and "scrypt" not in header:
-            raise ParameterError("the device file is not protected; it takes no password", where=name)
+            raise ParameterError(
+                "the device file is not protected; it takes no password", where=name,
+                remedy="Leave the password out; if it was protected before, somebody has put another file in its place",
+            )
         self.document = self._open(header, first, body)
         self.store = self._read(self.document)
 
@@ -200,7 +209,10 @@ class _File:
         # Whether a file is sealed is not the file's to say once a password was given.
         if self._password is None:
             if "scrypt" in header:
-                raise ParameterError("the device file is protected by a password now", where=self._name)
+                raise ParameterError(
+                    "the device file is protected by a password now", where=self._name,
+                    remedy="Open it again with its password",
+                )
             plain = body
         else:
             plain = _unseal(self._sealed_with(header, self._password), first, body, self._name)
@@ -209,7 +221,10 @@ class _File:
         except (ValueError, RecursionError):
             document = None
         if not isinstance(document, dict):
-            raise ParameterError("is a damaged device file", where=self._name)
+            raise ParameterError(
+                "is a damaged device file", where=self._name,
+                remedy="Download it again: ouc device download PROJECT DEVICE -o FILE",
+            )
         return document
 
     def _sealed_with(self, header: dict[str, Any], password: str | bytes) -> bytes:
@@ -217,20 +232,29 @@ class _File:
         settings = header.get("scrypt")
         if self._key is None or self._key[0] != settings:
             if settings is None:
-                raise ParameterError("the device file is not protected any more", where=self._name)
+                raise ParameterError(
+                    "the device file is not protected any more", where=self._name,
+                    remedy="Download it again under its password: ouc device download",
+                )
             try:
                 self._key = settings, _key_of(header, password)
             except OUCError as error:
-                raise ParameterError(error.failure.what, where=self._name) from error
+                raise ParameterError(error.failure.what, where=self._name, remedy=error.failure.remedy) from error
             except (KeyError, TypeError, ValueError) as error:
-                raise ParameterError("is a damaged device file", where=self._name) from error
+                raise ParameterError(
+                    "is a damaged device file", where=self._name,
+                    remedy="Download it again: ouc device download PROJECT DEVICE -o FILE",
+                ) from error
         return self._key[1]
 
     def _read(self, document: dict[str, Any]) -> DeviceStore:
         try:
             return _store(document)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-            raise ParameterError("is a damaged device file", where=self._name) from error
+            raise ParameterError(
+                "is a damaged device file", where=self._name,
+                remedy="Download it again: ouc device download PROJECT DEVICE -o FILE",
+            ) from error
 
     def download(self) -> DeviceStore:
         stamp = self._look()

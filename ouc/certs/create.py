@@ -252,7 +252,10 @@ def validity(now: datetime, wish: Wish, signer: Signer | None) -> tuple[datetime
         return start, moment(wish.not_after)
     if wish.days is not None:
         if not 1 <= wish.days <= MAX_DAYS:
-            raise ParameterError(f"a certificate cannot be valid for {wish.days} days", where="days")
+            raise ParameterError(
+                f"a certificate cannot be valid for {wish.days} days", where="days",
+                remedy="Give 1 to 36525 days",
+            )
         return start, start + timedelta(days=wish.days)
     end = start + timedelta(days=DEFAULT_DAYS)
     return start, end if signer is None else min(end, signer.certificate.not_valid_after_utc)
@@ -345,14 +348,20 @@ def replace(
     facts = summary(certificate)
     if facts.is_ca != old.facts.is_ca:
         kinds = ("an end-entity certificate", "a CA")
-        raise ParameterError(f"certificate {number} is {kinds[old.facts.is_ca]}, the new one is {kinds[facts.is_ca]}")
+        raise ParameterError(
+            f"certificate {number} is {kinds[old.facts.is_ca]}, the new one is {kinds[facts.is_ca]}",
+            remedy="Give a certificate of the same kind, or import it under an ID of its own",
+        )
     if old.has_key and key is None:
         raise ParameterError(
             f"certificate {number} has its private key here, so its successor needs one too",
             remedy="Replace it by a PKCS#12 archive, or give the key: --key",
         )
     if not old.has_key and key is not None:
-        raise ParameterError(f"certificate {number} has no private key here; its successor must not bring one")
+        raise ParameterError(
+            f"certificate {number} has no private key here; its successor must not bring one",
+            remedy="Leave its private key out",
+        )
     issuer_id = draft.issuer_of(certificate, own_id=number)
     entry = _succeed(draft, old, certificate, key, issuer_id, "replaced")
     affected = _reissue_children(draft, entry) if old.facts.is_ca and old.has_key else ()

@@ -133,7 +133,7 @@ def is_database(path: str) -> bool:
             connection.close()
     except sqlite3.DatabaseError as error:
         if (getattr(error, "sqlite_errorname", None) or "").startswith("SQLITE_CANTOPEN"):
-            raise ParameterError(_why_unreadable(path), where=path) from error
+            raise ParameterError(_why_unreadable(path), where=path, remedy="Check the name and the permissions") from error
         return False
 
 
@@ -158,4 +158,7 @@ def new_file(path: str) -> None:
     except FileExistsError:
         raise ParameterError("exists already", where=path, remedy="Choose another name") from None
     except OSError as error:
-        raise ParameterError(error.strerror or "cannot be written", where=path) from error
+        raise ParameterError(
+            error.strerror or "cannot be written", where=path,
+            remedy="Check the name, the folder and the permissions",
+        ) from error

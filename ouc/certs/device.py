@@ -164,7 +164,10 @@ class Device:
         for source in sources:
             trusted.add(read(source), str(source) if not isinstance(source, bytes) else "ca")
         if not trusted.certificates and (sources or cert is None):
-            raise ParameterError("no certificate to verify a partner with", status=0x80E4, where="ca")
+            raise ParameterError(
+                "no certificate to verify a partner with", status=0x80E4, where="ca",
+                remedy="Give the partner's CA: ca=, --ca FILE",
+            )
         own = _own_material(cert, key, password)
         store = _loose_store(name, trusted, own)
         return cls(name, addresses=(), download=lambda: store)
@@ -180,11 +183,17 @@ def _own_material(cert: Source | None, key: Source | None, password: str | bytes
     if key is not None:
         own.add(read(key, password), "key")
     if not own.certificates:
-        raise ParameterError("no certificate in it", where=where)
+        raise ParameterError(
+            "no certificate in it", where=where,
+            remedy="Give a file with the certificate: PEM, DER or PKCS#12",
+        )
     if own.key is None:
         raise ParameterError("the own certificate comes without its private key", where=where, remedy="Give key= as well")
     if not same_public_key(own.key, own.leaf_first()[0].public_key()):
-        raise ParameterError("the private key does not belong to the certificate", where=where)
+        raise ParameterError(
+            "the private key does not belong to the certificate", where=where,
+            remedy="Give the key that belongs to it",
+        )
     return own
 
 

@@ -42,7 +42,10 @@ def add_device(draft: Draft, device: DeviceConfig) -> Entry | None:
         ParameterError: The name is taken or unusable, or an address is none.
     """
     if device.name in draft.devices:
-        raise ParameterError(f"there is a device {device.name!r} already", where=draft.before.name)
+        raise ParameterError(
+            f"there is a device {device.name!r} already", where=draft.before.name,
+            remedy="Choose another name",
+        )
     if not 0 < len(device.name) <= 40 or not device.name.isprintable() or "/" in device.name:
         raise ParameterError(f"{device.name!r} cannot be the name of a device", where="name",
                              remedy="1 to 40 characters without '/'")  # fmt: skip
@@ -89,7 +92,7 @@ def _addresses(given: Sequence[str]) -> tuple[str, ...]:
     try:
         return tuple(dict.fromkeys(str(ip_address(one)) for one in given))
     except ValueError as error:
-        raise ParameterError(str(error), where="addresses") from None
+        raise ParameterError(str(error), where="addresses", remedy="Write 192.168.0.1") from None
 
 
 _SERVICES: Final = ("web", "opcua")
@@ -191,7 +194,8 @@ def assign(draft: Draft, number: int, name: str, used_as: str | None) -> Entry:
         if not entry.has_key or entry.facts.is_ca:
             raise ParameterError(
                 f"certificate {number} cannot be a device's own: "
-                + ("it is a CA" if entry.facts.is_ca else "its private key is not in the project")
+                + ("it is a CA" if entry.facts.is_ca else "its private key is not in the project"),
+                remedy="Import it with its private key: ouc cert import --as device --key FILE",
             )
         taken = device.roles.get(role)
         if device.kind == "CP" and taken not in (None, number):
@@ -239,7 +243,10 @@ def unassign(draft: Draft, number: int, name: str) -> Entry:
     """Take a certificate out of a device's tables. It stays in the project; a local one has nowhere else to be."""
     entry, device = draft.entry(number), draft.device(name)
     if number not in device.own and number not in device.partners:
-        raise ParameterError(f"certificate {number} is not assigned to {name}", where=name)
+        raise ParameterError(
+            f"certificate {number} is not assigned to {name}", where=name,
+            remedy="List what it holds: ouc device show",
+        )
     if not device.global_settings:
         draft.remove(number)
         return entry
@@ -263,7 +270,10 @@ def delete(draft: Draft, number: int) -> Entry:
     """
     entry = draft.entry(number)
     if entry.default_ca:
-        raise ParameterError(f"certificate {number} is a CA of the project itself and cannot be deleted")
+        raise ParameterError(
+            f"certificate {number} is a CA of the project itself and cannot be deleted",
+            remedy="Make a successor under its ID: ouc cert renew",
+        )
     for device in draft.devices.values():
         if device.kind == "CP" and number in device.roles.values():
             raise ParameterError(

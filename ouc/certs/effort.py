@@ -72,7 +72,10 @@ class _Walk:
     def one(self, data: bytes, at: int, depth: int) -> tuple[_Element, int]:
         self.left -= 1
         if self.left < 0 or depth > _DEPTH:
-            raise ParameterError("holds more parts than an archive or a key has")
+            raise ParameterError(
+                "holds more parts than an archive or a key has",
+                remedy="Give a file with one key and the certificates above its own",
+            )
         head, at = self._byte(data, at)
         tag, universal, constructed = head & 31, head < 64, bool(head & 32)
         if tag == 31:
@@ -141,7 +144,7 @@ def refuse_costly(data: bytes, where: str) -> None:
     except _Malformed:
         return
     except ParameterError as error:
-        raise ParameterError(error.failure.what, where=where) from None
+        raise ParameterError(error.failure.what, where=where, remedy=error.failure.remedy) from None
     for unit, cost, limit in (
         ("rounds of hashing", _rounds(elements), ITERATION_LIMIT),
         ("times the work of one scrypt block (N times r times p)", _scrypt(elements), SCRYPT_LIMIT),

@@ -138,7 +138,10 @@ def summary(certificate: x509.Certificate) -> Summary:
             names=san_names(certificate),
         )
     except UNREADABLE as error:
-        raise CertificateError(f"the certificate cannot be read: {error}", status=0x80E2) from error
+        raise CertificateError(
+            f"the certificate cannot be read: {error}", status=0x80E2,
+            remedy="Ask for the certificate again, from whoever made it",
+        ) from error
 
 
 def der_of(certificate: x509.Certificate) -> bytes:
@@ -153,11 +156,17 @@ def certificate_of(der: bytes) -> x509.Certificate:
         CertificateError: It is damaged or larger than 65536 bytes (16#80E2).
     """
     if len(der) > MAX_CERTIFICATE:
-        raise CertificateError(f"a certificate of {len(der)} bytes; at most {MAX_CERTIFICATE} are read", status=0x80E2)
+        raise CertificateError(
+            f"a certificate of {len(der)} bytes; at most {MAX_CERTIFICATE} are read", status=0x80E2,
+            remedy="Give the file of a single certificate",
+        )
     try:
         return load_certificate(der)
     except (ValueError, x509.InvalidVersion) as error:
-        raise CertificateError(f"the certificate is damaged: {error}", status=0x80E2) from error
+        raise CertificateError(
+            f"the certificate is damaged: {error}", status=0x80E2,
+            remedy="Copy or export the file again",
+        ) from error
 
 
 @attrs.frozen(kw_only=True)

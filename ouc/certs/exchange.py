@@ -64,14 +64,20 @@ def import_material(
         raise ParameterError(f"'as' {imported_as!r} is not known", remedy=f"Choose among {', '.join(_TABS)}")
     certificates = found.leaf_first()
     if not certificates:
-        raise ParameterError("no certificate to import", where="import")
+        raise ParameterError(
+            "no certificate to import", where="import",
+            remedy="Give a file that holds one: PEM, DER or PKCS#12",
+        )
     if imported_as == "partner" and not device:
         raise ParameterError("a partner's certificate needs the device that will trust it", remedy="Name it: --device")
     leaf, *above = certificates
     facts = summary(leaf)
     _refuse_twin(draft, facts.fingerprint)
     if found.key is not None and not same_public_key(found.key, leaf.public_key()):
-        raise ParameterError("the private key belongs to none of the certificates", where="import")
+        raise ParameterError(
+            "the private key belongs to none of the certificates", where="import",
+            remedy="Give the key that belongs to the certificate",
+        )
     key = found.key if imported_as in ("device", "ca") else None
     if key is None and imported_as in ("device", "ca"):
         key = _waiting_key(draft, leaf, "authority" if facts.is_ca else "device")
@@ -290,10 +296,16 @@ def swap(draft: Draft, number: int, found: Material) -> tuple[Entry, tuple[int, 
     """Replace a certificate by what was read; where the key pair stays, the key in the project serves on."""
     certificates = found.leaf_first()
     if not certificates:
-        raise ParameterError("no certificate to replace it with", where="replace")
+        raise ParameterError(
+            "no certificate to replace it with", where="replace",
+            remedy="Give a file that holds one: PEM, DER or PKCS#12",
+        )
     old, key = draft.entry(number), found.key
     if key is not None and not same_public_key(key, certificates[0].public_key()):
-        raise ParameterError("the private key belongs to none of the certificates", where="replace")
+        raise ParameterError(
+            "the private key belongs to none of the certificates", where="replace",
+            remedy="Give the key that belongs to the certificate",
+        )
     if key is None and old.has_key and spki(old.certificate.public_key()) == spki(certificates[0].public_key()):
         key = draft.key(old)
     return replace(draft, number, certificates[0], key)
@@ -347,7 +359,10 @@ def sign(draft: Draft, csr: x509.CertificateSigningRequest, wish: Wish) -> Entry
     except x509.ExtensionNotFound:
         asked = ()
     except UNREADABLE as error:
-        raise ParameterError(f"the request's extensions cannot be read: {error}", where="csr") from error
+        raise ParameterError(
+            f"the request's extensions cannot be read: {error}", where="csr",
+            remedy="Ask for the request again",
+        ) from error
     public = issuable(csr.public_key())
     certificate = issue(
         Order(

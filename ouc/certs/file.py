@@ -325,4 +325,7 @@ def _publish(draft: str, final: str) -> None:
         try:
             Path(draft).rename(final)
         except OSError as error:
-            raise ParameterError(error.strerror or "cannot be written", where=final) from error
+            raise ParameterError(
+                error.strerror or "cannot be written", where=final,
+                remedy="Check the name, the folder and the permissions",
+            ) from error

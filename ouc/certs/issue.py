@@ -105,7 +105,10 @@ def issue(
         raise ParameterError(f"hash {order.hash!r} is not known", where="hash", remedy=f"Choose among {', '.join(HASHES)}")
     key = own_key if signer is None else signer.key
     if key is None:
-        raise ParameterError("a self-signed certificate needs its own private key", where="issuer")
+        raise ParameterError(
+            "a self-signed certificate needs its own private key", where="issuer",
+            remedy="Choose a CA of the project as issuer",
+        )
     subject_id = x509.SubjectKeyIdentifier.from_public_key(public_key)
     builder = (
         x509.CertificateBuilder()
@@ -178,7 +181,10 @@ def issuable(key: CertificatePublicKeyTypes) -> CertificateIssuerPublicKeyTypes:
     """A public key that a certificate may be made for: RSA or an elliptic curve."""
     if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
         return key
-    raise ParameterError(f"a key of the kind {type(key).__name__} cannot be certified here", where="key")
+    raise ParameterError(
+        f"a key of the kind {type(key).__name__} cannot be certified here", where="key",
+        remedy="Use RSA or EC: rsa-2048, ec-p256",
+    )
 
 
 def _sign_sha1(certificate: x509.Certificate, key: PrivateKey) -> x509.Certificate:
@@ -250,7 +256,10 @@ def make_crl(
         ParameterError: `days` is outside its range.
     """
     if not 1 <= days <= MAX_DAYS:
-        raise ParameterError(f"a revocation list cannot be valid for {days} days", where="days")
+        raise ParameterError(
+            f"a revocation list cannot be valid for {days} days", where="days",
+            remedy="Give 1 to 36525 days",
+        )
     subject_id = x509.SubjectKeyIdentifier.from_public_key(signer.key.public_key())
     builder = (
         x509.CertificateRevocationListBuilder()

@@ -159,7 +159,7 @@ def from_pkcs8(data: bytes) -> PrivateKey:
     try:
         key = serialization.load_der_private_key(data, None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise ParameterError("a stored private key cannot be read") from None
+        raise ParameterError("a stored private key cannot be read", remedy="Restore the file from a backup") from None
     return checked(key)
 
 

@@ -96,11 +96,14 @@ def read_bytes(source: Source, *, limit: int = SIZE_LIMIT) -> tuple[bytes, str]:
             with Path(source).open("rb") as file:
                 data = file.read(limit + 1)
         except OSError as error:
-            raise ParameterError(error.strerror or "cannot be read", where=name) from error
+            raise ParameterError(
+                error.strerror or "cannot be read", where=name,
+                remedy="Check the name, the folder and the permissions",
+            ) from error
     if len(data) > limit:
-        raise ParameterError(f"larger than {limit} bytes", where=name)
+        raise ParameterError(f"larger than {limit} bytes", where=name, remedy="Give the certificate's file alone")
     if not data.strip():
-        raise ParameterError("is empty", where=name)
+        raise ParameterError("is empty", where=name, remedy="Copy or export the file again")
     return data, name
 
 
@@ -167,14 +170,18 @@ def _decoded(text: bytes, where: str) -> bytes:
     try:
         return base64.b64decode(b"".join(text.split()), validate=True)
     except binascii.Error:
-        raise ParameterError("damaged: its PEM is not base64", where=where) from None
+        raise ParameterError(
+            "damaged: its PEM is not base64", where=where,
+            remedy="Copy the whole file again, from BEGIN to END",
+        ) from None
 
 
 def _located(read_der: Callable[[bytes], x509.Certificate], der: bytes, where: str) -> x509.Certificate:
     try:
         return read_der(der)
     except OUCError as error:
-        raise type(error)(error.failure.what, status=error.failure.status, where=where) from error
+        told = error.failure
+        raise type(error)(told.what, status=told.status, where=where, remedy=told.remedy) from error
 
 
 def _key(load: Callable[[], object], password: bytes | None, where: str) -> PrivateKey:
@@ -184,10 +191,13 @@ def _key(load: Callable[[], object], password: bytes | None, where: str) -> Priv
         # cryptography says so both for a missing and for a superfluous password.
         if password is None:
             raise ParameterError("the private key is encrypted", where=where, remedy="Give its password") from None
-        raise ParameterError("the private key is not encrypted, yet a password was given", where=where) from None
+        raise ParameterError(
+            "the private key is not encrypted, yet a password was given", where=where,
+            remedy="Leave the password out",
+        ) from None
     except (ValueError, UnsupportedAlgorithm):
         what = "wrong password, or a damaged private key" if password is not None else "the private key is damaged"
-        raise ParameterError(what, where=where) from None
+        raise ParameterError(what, where=where, remedy="Give its password, or export the key again") from None
     return _validated(checked(key), where)
 
 
@@ -203,14 +213,17 @@ def _validated(key: PrivateKey, where: str) -> PrivateKey:
     try:
         return checked(serialization.load_der_private_key(to_pkcs8(key), None))
     except ValueError:
-        raise ParameterError("the private key is damaged", where=where) from None
+        raise ParameterError("the private key is damaged", where=where, remedy="Copy or export the key again") from None
 
 
 def _crl(der: bytes, where: str) -> x509.CertificateRevocationList:
     try:
         return load_crl(der)
     except UNREADABLE as error:
-        raise ParameterError(f"the revocation list is damaged: {error}", where=where) from error
+        raise ParameterError(
+            f"the revocation list is damaged: {error}", where=where,
+            remedy="Fetch the list again",
+        ) from error
 
 
 def _request(der: bytes, where: str) -> x509.CertificateSigningRequest:
@@ -218,7 +231,7 @@ def _request(der: bytes, where: str) -> x509.CertificateSigningRequest:
         request = x509.load_der_x509_csr(der)
         good = request.is_signature_valid
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise ParameterError(f"the request is damaged: {error}", where=where) from error
+        raise ParameterError(f"the request is damaged: {error}", where=where, remedy="Make the request again") from error
     if not good:
         raise ParameterError("the signature of the request is wrong", where=where, remedy="Make the request again")
     return request
@@ -263,7 +276,8 @@ def _der(found: Material, data: bytes, password: bytes | None, where: str) -> No
         if "damaged" not in error.failure.what:
             raise
         raise ParameterError(
-            "damaged, or no certificate, key, archive, request or revocation list", where=where, status=0x80E2
+            "damaged, or no certificate, key, archive, request or revocation list", where=where, status=0x80E2,
+            remedy="Give PEM, DER or PKCS#12; copy or export the file again",
         ) from error
 
 
@@ -293,7 +307,10 @@ def _archive(found: Material, data: bytes, password: bytes | None, where: str) -
         return
     if password is None:
         raise ParameterError("the archive is protected by a password", where=where, remedy="Give its password")
-    raise ParameterError("wrong password, or a damaged archive", where=where)
+    raise ParameterError(
+        "wrong password, or a damaged archive", where=where,
+        remedy="Give the archive's own password, or export it again",
+    )
 
 
 def _unpack(found: Material, archive: pkcs12.PKCS12KeyAndCertificates, where: str) -> None:

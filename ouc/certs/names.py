@@ -44,7 +44,7 @@ def subject(common_name: str, *, organization: str = "", country: str = "") -> x
     _check_text(common_name, "common name", at_least=1)
     _check_text(organization, "organization", at_least=0)
     if country and not (len(country) == 2 and country.isascii() and country.isalpha()):
-        raise ParameterError(f"country {country!r} is not a code of two letters", where="country")
+        raise ParameterError(f"country {country!r} is not a code of two letters", where="country", remedy="Write DE, FR, …")
     parts = [
         x509.NameAttribute(oid, text)
         for oid, text in (
@@ -59,10 +59,16 @@ def subject(common_name: str, *, organization: str = "", country: str = "") -> x
 
 def _check_text(text: str, what: str, *, at_least: int) -> None:
     if not text.isprintable():
-        raise ParameterError(f"the {what} {text!r} holds a control character", where=what)
+        raise ParameterError(
+            f"the {what} {text!r} holds a control character", where=what,
+            remedy="Write it with letters, digits and common signs",
+        )
     size = len(text.encode())
     if not at_least <= size <= _NAME_LIMIT:
-        raise ParameterError(f"the {what} has {size} bytes in UTF-8; {at_least} to {_NAME_LIMIT} are allowed", where=what)
+        raise ParameterError(
+            f"the {what} has {size} bytes in UTF-8; {at_least} to {_NAME_LIMIT} are allowed", where=what,
+            remedy="Shorten or complete it",
+        )
 
 
 def common_name(name: x509.Name) -> str:
@@ -94,23 +100,32 @@ def _address(text: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(text))
     except ValueError:
-        raise ParameterError(f"{text!r} is not an IP address", where="subjectAltName") from None
+        raise ParameterError(
+            f"{text!r} is not an IP address", where="subjectAltName",
+            remedy="Write IP:192.168.0.1",
+        ) from None
 
 
 def _ascii(kind: type[x509.UniformResourceIdentifier | x509.RFC822Name], text: str) -> x509.GeneralName:
     if not text:
-        raise ParameterError("an empty entry", where="subjectAltName")
+        raise ParameterError("an empty entry", where="subjectAltName", remedy="Write IP:192.168.0.1 or DNS:plc-1.plant")
     try:
         return kind(text)
     except ValueError:
-        raise ParameterError(f"{text!r} must be ASCII", where="subjectAltName") from None
+        raise ParameterError(
+            f"{text!r} must be ASCII", where="subjectAltName",
+            remedy="Write it in ASCII letters; names with others in their xn-- form",
+        ) from None
 
 
 def _rid(text: str) -> x509.GeneralName:
     try:
         return x509.RegisteredID(x509.ObjectIdentifier(text))
     except ValueError:
-        raise ParameterError(f"{text!r} is not an object identifier", where="subjectAltName") from None
+        raise ParameterError(
+            f"{text!r} is not an object identifier", where="subjectAltName",
+            remedy="Write RID:1.2.3.4",
+        ) from None
 
 
 _OTHER_LIMIT: Final = 255
@@ -187,7 +202,10 @@ def parse_san(entries: Iterable[str]) -> tuple[x509.GeneralName, ...]:
     """
     found = tuple(dict.fromkeys(_one(entry) for entry in entries))
     if len(found) > SAN_LIMIT:
-        raise ParameterError(f"{len(found)} entries in a subjectAltName; at most {SAN_LIMIT} are allowed")
+        raise ParameterError(
+            f"{len(found)} entries in a subjectAltName; at most {SAN_LIMIT} are allowed",
+            remedy="Leave some out",
+        )
     return found
 
 

@@ -36,7 +36,10 @@ def open_device(
     if not is_database(name):
         found = Device.open(name, password=password)
         if device not in (None, found.name):
-            raise ParameterError(f"holds the device {found.name!r}, not {device!r}", where=name)
+            raise ParameterError(
+                f"holds the device {found.name!r}, not {device!r}", where=name,
+                remedy="Leave the device's name out, or name another file",
+            )
         return found
     project = Project.open(name, password=password, user=user)
     try:

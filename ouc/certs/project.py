@@ -298,9 +298,15 @@ class Project(Custody):
         if with_key:
             self._still_logged_in(state)
         if with_key and not entry.has_key:
-            raise ParameterError(f"the private key of certificate {number} is not in the project", where=self.name)
+            raise ParameterError(
+                f"the private key of certificate {number} is not in the project", where=self.name,
+                remedy="Export it where it was made, or leave the private key out",
+            )
         if with_key and self.right != "administrator":
-            raise ParameterError("only an administrator exports private keys", where=self.name)
+            raise ParameterError(
+                "only an administrator exports private keys", where=self.name,
+                remedy="Log in as an administrator: --user",
+            )
         if with_key and self.protection in ("none", "clear"):
             self._global()
         return exchange.export(
@@ -382,7 +388,10 @@ class Project(Custody):
         self._global()
         found = read(csr)
         if not found.requests:
-            raise ParameterError("no certificate signing request in it", where="csr")
+            raise ParameterError(
+                "no certificate signing request in it", where="csr",
+                remedy="Give the partner's request: PKCS#10 in PEM or DER",
+            )
         wish = Wish(usage=usage, issuer=issuer, san=san, days=days)
         return self._change("administrator", now, lambda draft: exchange.sign(draft, found.requests[0], wish))
 
@@ -413,7 +422,10 @@ class Project(Custody):
         self._global()
         lists = read(source).crls
         if not lists:
-            raise ParameterError("no revocation list in it", where="crl")
+            raise ParameterError(
+                "no revocation list in it", where="crl",
+                remedy="Give the list: PEM or DER, often a .crl file",
+            )
         return self._change(
             "administrator", now, lambda draft: tuple(revoking.import_crl(draft, one).issuer_id for one in lists)
         )

@@ -38,7 +38,10 @@ def revoke(draft: Draft, number: int, reason: str) -> Entry:
     entry = draft.entry(number)
     reason_flag(reason)
     if entry.revoked is not None:
-        raise ParameterError(f"certificate {number} was revoked on {entry.revoked:%Y-%m-%d}")
+        raise ParameterError(
+            f"certificate {number} was revoked on {entry.revoked:%Y-%m-%d}",
+            remedy="Give its owner a new one: ouc cert renew",
+        )
     if entry.issuer_id is None or entry.issuer_id == number:
         raise ParameterError(
             f"certificate {number} was not issued by a CA of the project", remedy=_UNASSIGN

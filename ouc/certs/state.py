@@ -227,9 +227,15 @@ class Draft:
         """
         if wanted is not None and not reserved:
             if not 1 <= wanted <= LAST_ID:
-                raise ParameterError(f"{wanted} is not an ID; IDs are 1 to {LAST_ID}", where="id")
+                raise ParameterError(
+                    f"{wanted} is not an ID; IDs are 1 to {LAST_ID}", where="id",
+                    remedy="List the IDs: ouc cert list",
+                )
             if self._used(wanted):
-                raise ParameterError(f"ID {wanted} was used before; IDs are never used again", where="id")
+                raise ParameterError(
+                    f"ID {wanted} was used before; IDs are never used again", where="id",
+                    remedy="Leave the ID out, and the next free one is taken",
+                )
             return wanted
         if self.before.mirror:
             raise ParameterError(
@@ -242,7 +248,7 @@ class Draft:
         while self._used(self.next_id):
             self.next_id += 1
         if self.next_id > LAST_ID:
-            raise ParameterError("every ID has been used", where=self.before.name)
+            raise ParameterError("every ID has been used", where=self.before.name, remedy="Start another project")
         self.next_id += 1
         return self.next_id - 1
 

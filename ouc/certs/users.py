@@ -26,9 +26,15 @@ def add(draft: Draft, name: str, right: Right, password: str | bytes, cost: Cost
     """A new user; what they may do begins with their own login (R62)."""
     vault = _vault(draft)
     if name in draft.users:
-        raise ParameterError(f"there is a user {name!r} already", where=draft.before.name)
+        raise ParameterError(
+            f"there is a user {name!r} already", where=draft.before.name,
+            remedy="Choose another name, or set the password: ouc project password --of",
+        )
     if len(draft.users) >= USER_LIMIT:
-        raise ParameterError(f"at most {USER_LIMIT} users", where=draft.before.name)
+        raise ParameterError(
+            f"at most {USER_LIMIT} users", where=draft.before.name,
+            remedy="Remove one: ouc project user remove",
+        )
     draft.users[name] = seal_user(draft.before.uuid, name, right, password, vault.rings, cost)
 
 
@@ -36,17 +42,26 @@ def set_password(draft: Draft, name: str, password: str | bytes, cost: Cost) -> 
     """Another password for a user. Copies of the file made before still open with the old one."""
     known = draft.users.get(name)
     if known is None:
-        raise ParameterError(f"there is no user {name!r}", where=draft.before.name)
+        raise ParameterError(
+            f"there is no user {name!r}", where=draft.before.name,
+            remedy="List them: ouc project user list",
+        )
     draft.users[name] = seal_user(draft.before.uuid, name, known.right, password, _vault(draft).rings, cost)
 
 
 def remove(draft: Draft, name: str) -> None:
     """Remove a user; one administrator has to stay."""
     if name not in draft.users:
-        raise ParameterError(f"there is no user {name!r}", where=draft.before.name)
+        raise ParameterError(
+            f"there is no user {name!r}", where=draft.before.name,
+            remedy="List them: ouc project user list",
+        )
     del draft.users[name]
     if not any(user.right == "administrator" for user in draft.users.values()):
-        raise ParameterError("the last administrator cannot be removed", where=draft.before.name)
+        raise ParameterError(
+            "the last administrator cannot be removed", where=draft.before.name,
+            remedy="Add another administrator first: ouc project user add --right administrator",
+        )
 
 
 def protect(draft: Draft, name: str, password: str | bytes, cost: Cost) -> None:
@@ -55,7 +70,10 @@ def protect(draft: Draft, name: str, password: str | bytes, cost: Cost) -> None:
     Keys that were in memory or in clear are sealed; those of an earlier process are lost and stay lost.
     """
     if draft.protection not in ("none", "clear"):
-        raise ParameterError("the project is protected already", where=draft.before.name)
+        raise ParameterError(
+            "the project is protected already", where=draft.before.name,
+            remedy="Change a password: ouc project password",
+        )
     open_keys: dict[int, PrivateKey] = {}
     for number, entry in draft.entries.items():
         if entry.sealed and draft.vault.holds(entry.sealed, entry.ring):

@@ -48,7 +48,10 @@ def _in_range(_: object, attribute: attrs.Attribute[int], value: int) -> None:
     # A file from a stranger names its own cost: at most 256 MiB and some seconds.
     low, high = {"n": (2**10, 2**18), "r": (1, 8), "p": (1, 4)}[attribute.name]
     if not isinstance(value, int) or not low <= value <= high or (attribute.name == "n" and value & (value - 1)):
-        raise ParameterError(f"scrypt parameter {attribute.name} = {value!r} is outside {low} to {high}")
+        raise ParameterError(
+            f"scrypt parameter {attribute.name} = {value!r} is outside {low} to {high}",
+            remedy="Put a backup back, or download the device file again",
+        )
 
 
 @attrs.frozen
@@ -79,7 +82,7 @@ def stretch(password: str | bytes, salt: bytes, cost: Cost) -> bytes:
     """
     secret = password.encode() if isinstance(password, str) else bytes(password)
     if not 0 < len(secret) <= PASSWORD_LIMIT:
-        raise ParameterError(f"a password has 1 to {PASSWORD_LIMIT} bytes", where="password")
+        raise ParameterError(f"a password has 1 to {PASSWORD_LIMIT} bytes", where="password", remedy="Choose another one")
     return Scrypt(salt=salt, length=32, n=cost.n, r=cost.r, p=cost.p).derive(secret)
 
 
@@ -98,7 +101,10 @@ def unseal_bytes(key: bytes, sealed: bytes, bound_to: bytes) -> bytes:
     try:
         return AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], bound_to)
     except (InvalidTag, ValueError):
-        raise ParameterError("sealed data cannot be opened: it was changed, or belongs to another key") from None
+        raise ParameterError(
+            "sealed data cannot be opened: it was changed, or belongs to another key",
+            remedy="Put a backup back",
+        ) from None
 
 
 def new_rings() -> dict[Ring, bytes]:
@@ -113,11 +119,14 @@ def seal_user(project: str, name: str, right: Right, password: str | bytes, ring
         ParameterError: The name, the right or the password is not acceptable, or the caller does not hold the rings.
     """
     if not 0 < len(name) <= 64 or not name.isprintable():
-        raise ParameterError(f"{name!r} cannot be a user name", where="user")
+        raise ParameterError(f"{name!r} cannot be a user name", where="user", remedy="1 to 64 printable characters")
     if right not in RIGHTS:
         raise ParameterError(f"right {right!r} is not known", where="right", remedy=f"Choose among {', '.join(RIGHTS)}")
     if not all(ring in rings for ring in RIGHTS[right]):
-        raise ParameterError(f"only an administrator can give the right {right!r}", where="right")
+        raise ParameterError(
+            f"only an administrator can give the right {right!r}", where="right",
+            remedy="Log in as an administrator: --user",
+        )
     salt = secrets.token_bytes(16)
     payload = json.dumps({ring: rings[ring].hex() for ring in RIGHTS[right]}).encode()
     bound = f"ouc user\0{project}\0{name}\0{right}".encode()
@@ -137,7 +146,10 @@ def open_user(project: str, user: User, password: str | bytes) -> dict[Ring, byt
     try:
         rings = json.loads(unseal_bytes(key, user.sealed, bound))
     except ParameterError:
-        raise ParameterError(f"wrong password for user {user.name!r}", where="password") from None
+        raise ParameterError(
+            f"wrong password for user {user.name!r}", where="password",
+            remedy="Try again, or ask an administrator to set it: ouc project password --of NAME",
+        ) from None
     return {ring: bytes.fromhex(text) for ring, text in rings.items()}
 
 
@@ -173,7 +185,10 @@ class MemoryVault:
     def unseal(self, sealed: bytes, ring: Ring, public: bytes) -> PrivateKey:
         """The key itself."""
         if not self.holds(sealed, ring) or spki(self._keys[sealed].public_key()) != public:
-            raise ParameterError("this private key is not in memory any more")
+            raise ParameterError(
+                "this private key is not in memory any more",
+                remedy="Make the certificate again, or protect the project so that it keeps keys: ouc project password",
+            )
         return self._keys[sealed]
 
 
@@ -261,5 +276,5 @@ class LockedVault:
 
 def _belonging(key: PrivateKey, public: bytes) -> PrivateKey:
     if spki(key.public_key()) != public:
-        raise ParameterError("a stored private key does not belong to its certificate")
+        raise ParameterError("a stored private key does not belong to its certificate", remedy="Put a backup back")
     return key

@@ -62,9 +62,12 @@ def _all(file: Path, code_page: str) -> Mapping[str, Description]:
     try:
         return loads(file.read_text("utf-8-sig"), name=str(file))
     except UnicodeDecodeError:
-        raise ParameterError("the file is not UTF-8 text", where=str(file)) from None
+        raise ParameterError("the file is not UTF-8 text", where=str(file), remedy="Save it as UTF-8") from None
     except OSError as error:
-        raise ParameterError(f"cannot be read: {error.strerror}", where=str(file)) from None
+        raise ParameterError(
+            f"cannot be read: {error.strerror}", where=str(file),
+            remedy="Check the name, the folder and the permissions",
+        ) from None
 
 
 def descriptions(place: str, *, code_page: str = "cp1252") -> list[Named]:

@@ -88,11 +88,20 @@ def password_from(file: Path | None, *, what: str = "password") -> str | None:
         with file.open(encoding="utf-8") as lines:
             line = lines.readline(4096).rstrip("\r\n")
     except OSError as error:
-        raise ParameterError(f"the {what} cannot be read: {error.strerror or error}", where=str(file)) from error
+        raise ParameterError(
+            f"the {what} cannot be read: {error.strerror or error}", where=str(file),
+            remedy="Check the name, the folder and the permissions",
+        ) from error
     except UnicodeDecodeError as error:
-        raise ParameterError(f"the {what} cannot be read: it is not UTF-8 text", where=str(file)) from error
+        raise ParameterError(
+            f"the {what} cannot be read: it is not UTF-8 text", where=str(file),
+            remedy="Save it as UTF-8",
+        ) from error
     if not line:
-        raise ParameterError(f"the first line, which should be the {what}, is empty", where=str(file))
+        raise ParameterError(
+            f"the first line, which should be the {what}, is empty", where=str(file),
+            remedy="Write the password into its first line",
+        )
     return line
 
 
@@ -224,11 +233,17 @@ def write(path: Path, data: bytes, *, secret: bool = False) -> None:
     except FileExistsError:
         raise ParameterError("exists already", where=str(path), remedy="Choose another name") from None
     except OSError as error:
-        raise ParameterError(error.strerror or "cannot be written", where=str(path)) from error
+        raise ParameterError(
+            error.strerror or "cannot be written", where=str(path),
+            remedy="Check the name, the folder and the permissions",
+        ) from error
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
     except OSError as error:
         # Half a file would be in the way of the next attempt, and be taken for a whole one.
         path.unlink(missing_ok=True)
-        raise ParameterError(error.strerror or "cannot be written", where=str(path)) from error
+        raise ParameterError(
+            error.strerror or "cannot be written", where=str(path),
+            remedy="Check the name, the folder and the permissions",
+        ) from error

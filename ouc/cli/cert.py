@@ -67,7 +67,7 @@ def _issuer(text: str | None) -> int | str | None:
     if text is None or text == "self":
         return text
     if not text.isdecimal():
-        raise UsageError(f"{text!r} is neither an ID nor 'self'", where="--issuer")
+        raise UsageError(f"{text!r} is neither an ID nor 'self'", where="--issuer", remedy="Give the ID of a CA, or self")
     return int(text)
 
 

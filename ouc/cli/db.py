@@ -58,7 +58,10 @@ def show(
     source = _load(file, others, constant, code_page, standard=False)
     names = [block] if block else list(source.blocks) or list(source.types)
     if not names:
-        raise ParameterError("holds neither a data block nor a type", where=str(file))
+        raise ParameterError(
+            "holds neither a data block nor a type", where=str(file),
+            remedy="Give a source that holds one",
+        )
     shown = [_described(source.declaration(name), every=every) for name in names]
     if as_json:
         for one in shown:
@@ -170,7 +173,7 @@ def _load(
     for constant in constants or ():
         name, equals, value = constant.partition("=")
         if not equals:
-            raise UsageError("write it as NAME=VALUE", where=f"--constant {constant}")
+            raise UsageError("write it as NAME=VALUE", where=f"--constant {constant}", remedy="Such as --constant MAX=8")
         given[name.strip().strip('"')] = value.strip()
     optimized = False if standard else None
     return load(file, *(others or ()), constants=given, code_page=code_page, optimized=optimized)
@@ -191,9 +194,15 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             data = file.read(MAX_IMAGE + 1)
     except OSError as error:
-        raise ParameterError(f"cannot be read: {error.strerror}", where=str(path)) from None
+        raise ParameterError(
+            f"cannot be read: {error.strerror}", where=str(path),
+            remedy="Check the name, the folder and the permissions",
+        ) from None
     if len(data) > MAX_IMAGE:
-        raise ParameterError(f"is larger than {MAX_IMAGE // 2**20} MiB, which no image is", where=str(path))
+        raise ParameterError(
+            f"is larger than {MAX_IMAGE // 2**20} MiB, which no image is", where=str(path),
+            remedy="Give the image of the block: its bytes and nothing else",
+        )
     return data
 
 

@@ -54,7 +54,10 @@ def new(
     """Make a new project. It asks for the password of its first administrator."""
     bare = unprotected or insecure_keys
     if bare and password_file is not None:
-        raise UsageError("a password and an unprotected project exclude each other", where="--password-file")
+        raise UsageError(
+            "a password and an unprotected project exclude each other", where="--password-file",
+            remedy="Leave one of them out",
+        )
     secret = None if bare else new_password(password_file, f"Password for {user}")
     with Project.create(
         name or project.stem, path=project, password=secret, user=user, mirror=mirror, insecure_keys=insecure_keys

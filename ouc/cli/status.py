@@ -52,7 +52,7 @@ def _row(code: str) -> StatusRow:
     try:
         return words.explain(words.parse(code))
     except ValueError as error:
-        raise UsageError(str(error)) from None
+        raise UsageError(str(error), remedy="Give one, such as 80E4") from None
 
 
 def _rows(block: str | None) -> tuple[StatusRow, ...]:

@@ -81,13 +81,22 @@ def loads(text: str, *, name: str = "<toml>") -> dict[str, Description]:
         ParameterError: No TOML (with line and column), or a table that is no description.
     """
     if len(text) > _MAX_TEXT:
-        raise ParameterError(f"{len(text)} characters are more than the {_MAX_TEXT} that are read", where=name)
+        raise ParameterError(
+            f"{len(text)} characters are more than the {_MAX_TEXT} that are read", where=name,
+            remedy="Split the file",
+        )
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ParameterError(f"this is no TOML: {error}", where=name) from None
+        raise ParameterError(
+            f"this is no TOML: {error}", where=name,
+            remedy="See the example in the reference: [Name], structure = \"TCON_IP_v4\" and its members",
+        ) from None
     except RecursionError:
-        raise ParameterError("this is no description: its tables lie too deep inside one another", where=name) from None
+        raise ParameterError(
+            "this is no description: its tables lie too deep inside one another", where=name,
+            remedy="A description is a table of its members; ConnPara is the only one inside it",
+        ) from None
     found = {}
     for key, table in tables.items():
         if not isinstance(table, dict):

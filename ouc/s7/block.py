@@ -127,7 +127,10 @@ def _memory(struct: Struct, image: bytes | Image | None) -> Image:
     length = len(image)
     if length != struct.size and not (length == struct.size - 1 and _ends_odd(struct)):
         what = struct.name if struct.named else "the block"
-        raise ParameterError(f"an image of {what} has {struct.size} bytes, not {length}")
+        raise ParameterError(
+            f"an image of {what} has {struct.size} bytes, not {length}",
+            remedy="Give the bytes of this very block: compare `ouc db show`",
+        )
     if isinstance(image, bytes) or length < struct.size or (isinstance(image, memoryview) and image.readonly):
         return bytearray(image).ljust(struct.size, b"\0")
     return image

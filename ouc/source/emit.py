@@ -42,7 +42,10 @@ def emit(block: Block, *, every_member: bool = False) -> str:
     elif block.kind == "TYPE":
         lines = _type(block)
     else:
-        raise ParameterError(f'"{block.name}" is a program block; only data blocks and types are written')
+        raise ParameterError(
+            f'"{block.name}" is a program block; only data blocks and types are written',
+            remedy="Choose a data block or a type",
+        )
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -112,7 +112,10 @@ class SourceFile:
             return self.block(found).value()
         owners = [block for block in self.blocks if self._leads_into(self.declaration(block), name)]
         if len(owners) > 1:
-            raise ParameterError(f"{quoted(name)} is in {' and in '.join(owners)}; put the block in front", where=self.name)
+            raise ParameterError(
+                f"{quoted(name)} is in {' and in '.join(owners)}; put the block in front", where=self.name,
+                remedy="Write BLOCK.MEMBER",
+            )
         if owners:
             return self._value(self.declaration(owners[0]), name)
         first, _, rest = name.partition('".') if name.startswith('"') else name.partition(".")

@@ -85,7 +85,7 @@ class Library:
                 self.constants.add(block)
         elif known[1] is source:
             where = Scope(source).wrong_at(block.name.line, block.name.column, "").failure.where
-            raise ParameterError(f'"{block.name.text}" is declared twice', where=where)
+            raise ParameterError(f'"{block.name.text}" is declared twice', where=where, remedy="Remove one of them")
 
     def function_block(self, ref: TypeRef | None) -> tuple[Block, SourceText] | None:
         """The function block that a data block is an instance of, with its file; None where it is of none."""

@@ -83,15 +83,24 @@ def read_text(path: Path, page: Codepage | None = None) -> str:
         with path.open("rb") as file:
             data = file.read(MAX_SOURCE + 1)
     except (FileNotFoundError, NotADirectoryError):
-        raise ParameterError("there is no such file", where=str(path)) from None
+        raise ParameterError("there is no such file", where=str(path), remedy="Check the name and the folder") from None
     except OSError as error:
-        raise ParameterError(f"cannot be read: {error.strerror}", where=str(path)) from None
+        raise ParameterError(
+            f"cannot be read: {error.strerror}", where=str(path),
+            remedy="Check the name, the folder and the permissions",
+        ) from None
     except ValueError:  # a zero byte in the name
-        raise ParameterError("this is no name of a file", where=visible(str(path))) from None
+        raise ParameterError(
+            "this is no name of a file", where=visible(str(path)),
+            remedy="Give the name of a source: .db, .udt, .scl or .awl",
+        ) from None
     if kind is not None:
         raise kind.error(str(path))
     if len(data) > MAX_SOURCE:
-        raise ParameterError(f"is larger than {MAX_SOURCE // 2**20} MiB, which no source is", where=str(path))
+        raise ParameterError(
+            f"is larger than {MAX_SOURCE // 2**20} MiB, which no source is", where=str(path),
+            remedy="Generate the sources of single blocks",
+        )
     return decode(data, str(path), page)
 
 
@@ -123,14 +132,20 @@ def _decoded(data: bytes, name: str, page: Codepage) -> str:
         except UnicodeDecodeError:
             return page.decode(data)
     except UnicodeDecodeError as error:
-        raise ParameterError(f"is no {error.encoding} text: {error.reason} at byte {error.start}", where=name) from None
+        raise ParameterError(
+            f"is no {error.encoding} text: {error.reason} at byte {error.start}", where=name,
+            remedy="Save it as UTF-8, or name its code page: code_page=, --code-page",
+        ) from None
 
 
 def scan(name: str, text: str) -> SourceText:
     """Find the comments and blank the code of program blocks; lines end in a line feed afterwards."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if sum(map(text.count, ";,.([{")) > MAX_SEPARATORS:
-        raise ParameterError("holds more statements than any block that a CPU can load", where=_too_many(name, text))
+        raise ParameterError(
+            "holds more statements than any block that a CPU can load", where=_too_many(name, text),
+            remedy="Generate the sources of single blocks",
+        )
     comments: dict[int, tuple[int, str]] = {}
     pieces: list[str] = []
     line, counted, kept = 1, 0, 0
