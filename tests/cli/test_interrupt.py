@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from ouc.cli import receive, send, serve
+from ouc.cli._screen import Screen
 
 from ..plant import free_port, pem_files
 from .wire import LONG, Receiving, Sending, Serving, run
@@ -115,8 +116,16 @@ def test_a_sender_that_waits_for_its_echo_ends_with_a_summary(monkeypatch: Any) 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="this system sends no signal to a thread")
 @pytest.mark.parametrize("more", [(), ("--hold",)], ids=["once", "kept up"])
-def test_a_sender_that_is_interrupted_in_the_middle_of_a_message_says_so(more: Any, tmp_path: Path) -> None:
-    size = 32 * 1024 * 1024
+def test_a_sender_that_is_interrupted_in_the_middle_of_a_message_says_so(
+    more: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    size, told, interrupt = 32 * 1024 * 1024, threading.Event(), Screen.interrupt
+
+    def heard(screen: Screen, number: int) -> None:
+        interrupt(screen, number)
+        told.set()
+
+    monkeypatch.setattr(Screen, "interrupt", heard)
     (tmp_path / "large.bin").write_bytes(bytes(size))
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
@@ -125,6 +134,8 @@ def test_a_sender_that_is_interrupted_in_the_middle_of_a_message_says_so(more: A
             with accepted:
                 accepted.recv(1)
                 signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                # What the partner takes before could be the whole message.
+                told.wait(30)
                 with contextlib.suppress(OSError):
                     while accepted.recv(1_000_000):
                         pass
