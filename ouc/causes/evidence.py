@@ -154,4 +154,4 @@ class Evidence:
         if self.warned is None or self.established:
             return end
         # Perhaps the only trace of a reason; whoever wrote it, it is told as what it is.
-        return f"{end} after the warning {ALERTS.get(self.warned, (f'alert {self.warned}',))[0]}"
+        return f"{end} after the warning {ALERTS.get(self.warned, (f'{self.warned}',))[0]}"

@@ -67,7 +67,7 @@ LOST, PROTOCOL, CERTIFICATE, PARAMETER = ConnectionLost, RemoteProtocolError, Ce
 
 def _placeholders(seen: Evidence) -> dict[str, Any]:
     alert = seen.told
-    name, _, meaning = ALERTS.get(alert or 0, (f"alert {alert}", 0, "for a reason that has no name"))
+    name, _, meaning = ALERTS.get(alert or 0, (f"{alert}", 0, "for a reason that has no name"))
     own = seen.own
     return {
         "where": seen.where or "the partner",
