@@ -119,7 +119,8 @@ class Life(ABC):
     async def _bury(self) -> None:
         if self.polite:
             await self.farewell()
-            self._end_all()
+        # Whatever was decided before: the partner may have gone in the instant in which a farewell was still meant.
+        self._end_all()
         if self._scopes:
             await self._idle.wait()
         self.host.report(self.link, LinkEvent.GONE)

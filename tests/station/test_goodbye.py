@@ -154,3 +154,13 @@ async def test_a_partner_s_close_notify_is_answered(with_hold: bool, tmp_path: P
             await transport.aclose()
             await until(lambda: area == b"goodbye")
             nursery.cancel_scope.cancel()
+
+
+async def test_leaving_in_the_instant_in_which_the_partner_goes_comes_to_an_end() -> None:
+    for _ in range(10):
+        port = free_port()
+        with trio.fail_after(LONG):
+            async with station(1) as one, one.hold(passive(port)) as held:
+                partner = await dial(port)
+                await held.wait_up()
+                await partner.aclose()
